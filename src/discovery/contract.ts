@@ -1,0 +1,111 @@
+import type { FastifyPluginCallback } from 'fastify'
+import type { TSchema } from 'typebox'
+import type { EndpointGroup } from '../model/endpoint-group.ts'
+import type { ServiceKey } from '../model/service-key.ts'
+
+/**
+ * The contract between a discovery mechanism (plugins/*, or a user's own file) and the gateway. A source translates, it does not decide:
+ * merging, guards and precedence are the table's and the host's.
+ */
+
+/** One mechanism, e.g. Consul. A plugin folder exports exactly one of these from its index.ts. */
+export interface SourcePlugin<Settings = unknown> {
+  /** The `type` in isthmus.yaml. */
+  readonly type: string
+  /** TypeBox schema of the source's own keys (without `name`, `type`, `namespace`, `addresses`, which every source has). */
+  readonly schema: TSchema
+  create(settings: Settings, given: SourceGiven): SourceInstance
+}
+
+/** What every source gets from the gateway at creation. */
+export interface SourceGiven {
+  readonly name: string
+  /** Namespace of services that come without one. */
+  readonly namespace: string
+  /**
+   * Canonical form of an address (an IP literal) if it may be used here; throws IsthmusError `address-refused` saying why not
+   * (no IP, unspecified, loopback, link-local, multicast, outside `addresses.only`) and which setting would allow it.
+   */
+  admitAddress(address: string): string
+  readonly log: SourceLog
+  /** Folder for files of the source's own, or undefined when the gateway keeps no state (`state.path: ":memory:"`). */
+  readonly stateFolder: string | undefined
+}
+
+export interface SourceInstance {
+  readonly source: DiscoverySource
+  /** REST routes that agents call; mounted on `agents.listen`, never on the admin address. */
+  readonly agentRoutes?: FastifyPluginCallback
+  /** Leases for `GET /agents`, if the mechanism has them. */
+  readonly leases?: () => readonly Lease[]
+}
+
+/**
+ * A running reader. The host calls `run` once at a time, and again, after a back-off, whenever it threw.
+ *
+ * An implementation guarantees:
+ * - nothing is emitted after `signal` aborted, and `run` then returns (or throws) within a second;
+ * - a failure publishes nothing: what was emitted before stays in force (last known good), and the failure is thrown or reported;
+ * - an emitted group is complete; an empty group means that it is authoritatively gone;
+ * - `synced` is called after every group that exists was emitted in this run; the host then prunes groups that this run did not repeat.
+ */
+export interface DiscoverySource {
+  run(context: SourceContext): Promise<void>
+}
+
+export interface SourceContext {
+  readonly signal: AbortSignal
+  /** Replaces these groups. Calls of a run that is over are dropped (fencing). `receivedAt`: `clock.now()` when the data arrived here. */
+  emit(groups: readonly EndpointGroup[], receivedAt?: number): void
+  /** This run has emitted everything that exists. Calling it again after a later full read prunes again. */
+  synced(): void
+  /** The source was read successfully (`ok`), or a read failed while the run goes on (`error`, last good data stays). */
+  report(freshness: Freshness): void
+  /** Services that routes refer to. A source that cannot watch everything watches these first. */
+  readonly wanted: Wanted
+  readonly log: SourceLog
+  readonly clock: Clock
+  /** Uniform in [0, 1), for jitter. */
+  random(): number
+}
+
+export type Freshness =
+  | { readonly ok: true; readonly notice?: string }
+  /** `scope`: the part of the source that failed (a service name), so that its recovery can clear just this error. */
+  | { readonly ok: false; readonly code: string; readonly error: string; readonly scope?: string }
+
+export interface Wanted {
+  has(service: ServiceKey): boolean
+  keys(): Iterable<ServiceKey>
+  /** Calls back on every change until the returned function is called. */
+  onChange(callback: () => void): () => void
+}
+
+/** Time, injected: milliseconds. */
+export interface Clock {
+  /** Monotonic, for durations. */
+  now(): number
+  /** Wall clock (ms since 1970), for people. */
+  wall(): number
+  /** Resolves after `ms`, or at once when the signal aborts (it does not throw). */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+export interface SourceLog {
+  debug(data: object, message: string): void
+  info(data: object, message: string): void
+  warn(data: object, message: string): void
+  error(data: object, message: string): void
+}
+
+/** A VM agent's lease, as the admin API shows it. */
+export interface Lease {
+  readonly agentId: string
+  readonly leaseId: string
+  readonly epoch: number
+  readonly state: 'up' | 'suspect' | 'expired' | 'draining'
+  readonly services: readonly ServiceKey[]
+  readonly ttlSeconds: number
+  /** Seconds since the last renewal or registration. */
+  readonly ageSeconds: number
+}

@@ -1,0 +1,29 @@
+/** `syncing` until the first full read; `lagging`, `stale` by age; `disabled` by the operator (reference/discovery.md 5). */
+export type SourceState = 'syncing' | 'live' | 'lagging' | 'stale' | 'expired' | 'disabled'
+
+/** What `GET /sources` says of one source. */
+export interface SourceStatus {
+  readonly name: string
+  readonly type: string
+  readonly state: SourceState
+  /** Wall clock ms of the last successful read; undefined before the first. */
+  readonly lastSuccess: number | undefined
+  readonly ageSeconds: number | undefined
+  /** The first current error, cleared by the next success; undefined when all is well. */
+  readonly error: { readonly code: string; readonly text: string; readonly count: number } | undefined
+  readonly notices: readonly string[]
+  readonly services: number
+  readonly endpoints: number
+  /** Endpoints held by a guard. */
+  readonly held: number
+  readonly restarts: number
+}
+
+/** The read-only face of the host. */
+export interface SourcesReader {
+  statuses(): readonly SourceStatus[]
+  /** Restarts the source's run, which reads everything anew; false when there is no such source. */
+  resync(name: string): boolean
+  /** Resolves once every source has synced or failed its first attempt's bound; see readiness. */
+  readonly allSynced: boolean
+}

@@ -1,0 +1,117 @@
+import type { ObjectRef } from '../model/object-ref.ts'
+import type { AssignmentSpec } from './assignment.ts'
+
+/**
+ * What users asked for, without any Envoy message: the middle form between manifests and xDS (style.md, principle 15). Plain frozen
+ * data; every part names the objects it came from. Lists are in the order they are matched or, where order has no meaning, sorted by name.
+ */
+export interface RouteTable {
+  readonly listeners: readonly IrListener[]
+  readonly routeConfigs: readonly IrRouteConfig[]
+  readonly clusters: readonly IrCluster[]
+}
+
+export interface IrListener {
+  /** Unique; the xDS name. */
+  readonly name: string
+  readonly address: string
+  readonly port: number
+  readonly statPrefix: string
+  /** Name of the IrRouteConfig it serves. */
+  readonly routeConfig: string
+  /** `X-Forwarded-Proto` is trusted from this many hops. */
+  readonly trustedHops: number
+  /** What the listener takes its requests for: INSECURE: cleartext, SECURE: TLS ended before us, XFP: by X-Forwarded-Proto. */
+  readonly securityModel: 'INSECURE' | 'SECURE' | 'XFP'
+  readonly origin: ObjectRef
+}
+
+export interface IrRouteConfig {
+  readonly name: string
+  readonly virtualHosts: readonly IrVirtualHost[]
+}
+
+export interface IrVirtualHost {
+  readonly name: string
+  /** Exact, `*.suffix`, `prefix.*` or `*`, without port; Envoy's order of precedence applies. */
+  readonly domains: readonly string[]
+  readonly routes: readonly IrRoute[]
+  readonly origin: ObjectRef
+}
+
+/** First match wins. */
+export interface IrRoute {
+  readonly match: IrMatch
+  readonly action: IrForward | IrHttpsRedirect
+  /** The Mappings of the group, in the order of their split. */
+  readonly origins: readonly ObjectRef[]
+}
+
+export interface IrMatch {
+  readonly path: { readonly kind: 'prefix' | 'exact' | 'regex'; readonly value: string; readonly caseSensitive: boolean }
+  readonly headers: readonly IrValueMatch[]
+  readonly query: readonly IrValueMatch[]
+  /** Percent of the requests that take this route, the rest falls through; undefined = all. */
+  readonly percent?: number
+}
+
+/** `name` is lower case for headers; `:method` and `:authority` are headers as in Envoy. */
+export interface IrValueMatch {
+  readonly name: string
+  readonly kind: 'exact' | 'regex' | 'present'
+  readonly value: string
+  /** The condition is that this does *not* match. */
+  readonly invert?: boolean
+}
+
+export interface IrForward {
+  readonly kind: 'forward'
+  readonly cluster: string
+  /** Replaces the matched prefix; undefined leaves the path as it is. With a regex path: replaces the whole path. */
+  readonly rewrite?: string
+  /** Whole request, retries included; 0 = no limit. */
+  readonly timeoutMs: number
+  readonly hash?: IrHash
+}
+
+/** 301 to the https form of the same URL. */
+export interface IrHttpsRedirect {
+  readonly kind: 'https-redirect'
+}
+
+export type IrHash =
+  | { readonly kind: 'cookie'; readonly name: string; readonly path: string; readonly ttlSeconds?: number }
+  | { readonly kind: 'header'; readonly name: string }
+  | { readonly kind: 'source-ip' }
+
+export type LoadBalancing = 'round_robin' | 'least_request' | 'ring_hash' | 'maglev'
+
+export type IrCluster = IrClusterBase & (IrEds | IrDns | IrStatic)
+
+interface IrClusterBase {
+  /** Unique; the xDS name, made of what distinguishes it, so that equal upstreams of several Mappings share one cluster. */
+  readonly name: string
+  readonly statName: string
+  readonly loadBalancing: LoadBalancing
+  readonly connectTimeoutMs: number
+  readonly origins: readonly ObjectRef[]
+}
+
+interface IrEds {
+  readonly kind: 'eds'
+  readonly assignment: AssignmentSpec
+}
+
+interface IrDns {
+  readonly kind: 'strict_dns'
+  readonly host: string
+  readonly port: number
+}
+
+interface IrStatic {
+  readonly kind: 'static'
+  readonly address: string
+  readonly port: number
+}
+
+export const emptyRouteTable: RouteTable = Object.freeze({ listeners: [], routeConfigs: [], clusters: [] })

@@ -1,0 +1,25 @@
+import type { ObjectRef } from '../model/object-ref.ts'
+
+/** What became of one object of the configuration. */
+export interface ObjectStatus {
+  readonly ref: ObjectRef
+  readonly apiVersion: string
+  /** `ignored`: not ours (another ambassador_id, a kind we do not serve). `refused` objects never take others with them. */
+  readonly state: 'accepted' | 'refused' | 'ignored'
+  readonly problems: readonly FieldProblem[]
+  /** Paths of fields that are accepted but have no effect yet, e.g. `spec.cors`. Never silent (reference/emissary-resources.md). */
+  readonly unsupported: readonly string[]
+  /** Things worth knowing that change nothing. */
+  readonly notices: readonly string[]
+  /** The object is refused, and its last good version goes on serving. */
+  readonly lastGood: boolean
+}
+
+export interface FieldProblem {
+  /** `spec.headers.x-a`; empty for the object as a whole. */
+  readonly path: string
+  /** What is wrong, with what, and what to do. */
+  readonly text: string
+  /** `file:line`. */
+  readonly at: string
+}

@@ -1,0 +1,60 @@
+import type { Health, Presence } from './health.ts'
+import type { Reason } from './reason.ts'
+
+/** Where an instance runs; unknown parts are empty strings. */
+export interface Locality {
+  readonly region: string
+  readonly zone: string
+  readonly subzone: string
+}
+
+/**
+ * One address and port of one instance, as one source sees it: a frozen value (DESIGN.md, central types).
+ * Make it with `makeEndpoint`, which fills the defaults and shares equal parts.
+ */
+export interface Endpoint {
+  /** Canonical IP address (IPv6 compressed, IPv4-mapped unwrapped). Never a host name: EDS needs addresses. */
+  readonly address: string
+  /** 1 to 65535. */
+  readonly port: number
+  /** Name of the port, empty when it has none. */
+  readonly portName: string
+  readonly protocol: 'tcp' | 'udp'
+  /** Integer of at least 1, on the fixed scale where 100 is an ordinary instance (reference/discovery.md 1.5). */
+  readonly weight: number
+  readonly locality: Locality
+  readonly tags: readonly string[]
+  readonly meta: Readonly<Record<string, string>>
+  /**
+   * The instance within its source (agent id, Consul node/service id, pod UID). Endpoints of one service and source with equal ids
+   * are ports of the same instance.
+   */
+  readonly id: string
+  readonly health: Health
+  readonly presence: Presence
+  /** Why health and presence are what they are; empty for a plainly healthy, live endpoint. */
+  readonly reasons: readonly Reason[]
+}
+
+const nowhere: Locality = Object.freeze({ region: '', zone: '', subzone: '' })
+const noTags: readonly string[] = Object.freeze([])
+const noMeta: Readonly<Record<string, string>> = Object.freeze({})
+const noReasons: readonly Reason[] = Object.freeze([])
+
+/** Fills what is left out: tcp, unnamed port, weight 100, no locality, tags or meta, healthy, live. The result is frozen. */
+export function makeEndpoint(given: Pick<Endpoint, 'address' | 'port' | 'id'> & Partial<Endpoint>): Endpoint {
+  return Object.freeze({
+    address: given.address,
+    port: given.port,
+    portName: given.portName ?? '',
+    protocol: given.protocol ?? 'tcp',
+    weight: given.weight ?? 100,
+    locality: given.locality ?? nowhere,
+    tags: given.tags === undefined || given.tags.length === 0 ? noTags : given.tags,
+    meta: given.meta ?? noMeta,
+    id: given.id,
+    health: given.health ?? 'healthy',
+    presence: given.presence ?? 'live',
+    reasons: given.reasons === undefined || given.reasons.length === 0 ? noReasons : given.reasons,
+  })
+}

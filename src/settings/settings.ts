@@ -1,0 +1,56 @@
+/** The effective settings of one gateway: isthmus.yaml with environment and flags applied, checked, defaults filled in (interface.md). */
+export interface Settings {
+  readonly id: string
+  readonly ambassadorId: readonly string[]
+  /** `path` is a folder, or `:memory:` to keep nothing. */
+  readonly state: { readonly path: string }
+  readonly xds: { readonly listen: ListenAddress; readonly tls?: TlsFiles }
+  readonly admin: { readonly listen: ListenAddress; readonly tls?: TlsFiles; readonly tokens: readonly AdminToken[] }
+  readonly agents: { readonly listen: ListenAddress; readonly tls?: TlsFiles }
+  readonly envoy: { readonly mode: 'none' | 'supervise'; readonly path: string; readonly adminPort: number; readonly drainSeconds: number }
+  readonly defaults: { readonly addresses: AddressRules }
+  readonly manifests: readonly ManifestSettings[]
+  readonly sources: readonly SourceSettings[]
+  /** Seconds to wait for the first sync of the sources before answering with what is known. */
+  readonly startup: { readonly gateSeconds: number }
+  readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' }
+}
+
+/** `port` may be 0: any free port (tests). */
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+}
+
+export interface TlsFiles {
+  readonly certFile: string
+  readonly keyFile: string
+  readonly clientCaFile?: string
+}
+
+export interface AdminToken {
+  readonly name: string
+  readonly role: 'read' | 'operate' | 'admin'
+  readonly file: string
+}
+
+/** CIDR lists: `allow` lets special ranges in (loopback, link-local), `only` restricts all others; empty = no restriction. */
+export interface AddressRules {
+  readonly allow: readonly string[]
+  readonly only: readonly string[]
+}
+
+/** Relative paths in settings count from the folder of the settings file and are absolute here. */
+export interface ManifestSettings {
+  readonly type: 'directory'
+  readonly path: string
+}
+
+export interface SourceSettings {
+  readonly name: string
+  readonly type: string
+  readonly namespace: string
+  readonly addresses: AddressRules
+  /** The plugin's own keys, checked against its schema. */
+  readonly own: Readonly<Record<string, unknown>>
+}

@@ -1,0 +1,39 @@
+import type { Endpoint } from '../model/endpoint.ts'
+import type { Health, Presence } from '../model/health.ts'
+import type { Reason } from '../model/reason.ts'
+import type { ServiceKey } from '../model/service-key.ts'
+
+/** One source's word on an endpoint. */
+export interface Evidence {
+  readonly source: string
+  readonly sourceType: string
+  /** Id of the EndpointGroup it came in. */
+  readonly group: string
+  readonly endpoint: Endpoint
+}
+
+/** One address and port of the pool: what all evidence together says, and why. Frozen; keeps its identity while nothing about it changes. */
+export interface PoolEndpoint {
+  /** The deciding evidence's endpoint, with health, weight and reasons as decided. */
+  readonly address: string
+  readonly port: number
+  readonly protocol: 'tcp' | 'udp'
+  readonly health: Health
+  readonly presence: Presence
+  readonly weight: number
+  /** The evidence that won; its endpoint gives port name, locality, tags, meta and id. */
+  readonly winner: Evidence
+  /** All evidence, winner first. */
+  readonly evidence: readonly Evidence[]
+  /** The winner's reasons plus the merge's own. */
+  readonly reasons: readonly Reason[]
+}
+
+/** The merge result of one service: canonical order (address, port, protocol), frozen; an equal result is the same object. */
+export interface PoolView {
+  readonly service: ServiceKey
+  readonly mode: 'union'
+  readonly endpoints: readonly PoolEndpoint[]
+  /** Names of the sources that know the service now, sorted. */
+  readonly sources: readonly string[]
+}

@@ -1,0 +1,27 @@
+import { createHash } from 'node:crypto'
+import type { ResourceType } from './type-urls.ts'
+
+/** The name of a resource of a type. */
+export interface ResourceKey {
+  readonly type: ResourceType
+  readonly name: string
+}
+
+/**
+ * One xDS resource: immutable, encoded once, shared by every stream (style.md, principle 9). Its version is a hash of its bytes, so
+ * equal content means equal version, on every replica (xds.md C17).
+ */
+export interface Resource extends ResourceKey {
+  /** The encoded message itself (the value of the Any). */
+  readonly bytes: Buffer
+  readonly version: string
+  /** What a client must hold before it can use this one: order on the wire is data (DESIGN.md, central types). */
+  readonly requires: readonly ResourceKey[]
+}
+
+const nothing: readonly ResourceKey[] = Object.freeze([])
+
+/** Makes a resource; the version is the first 16 hex digits of SHA-256 over `bytes`. */
+export function makeResource(type: ResourceType, name: string, bytes: Buffer, requires: readonly ResourceKey[] = nothing): Resource {
+  return Object.freeze({ type, name, bytes, version: createHash('sha256').update(bytes).digest('hex').slice(0, 16), requires })
+}
