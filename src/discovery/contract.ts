@@ -38,6 +38,8 @@ export interface SourceInstance {
   readonly agentRoutes?: FastifyPluginCallback
   /** Leases for `GET /agents`, if the mechanism has them. */
   readonly leases?: () => readonly Lease[]
+  /** A healthy source of this kind reports success at least this often (s); longer silence shows as `lagging`. Event-driven ones leave it out. */
+  readonly maxQuietSeconds?: number
 }
 
 /**
@@ -66,12 +68,15 @@ export interface SourceContext {
   readonly log: SourceLog
   readonly clock: Clock
   /** Uniform in [0, 1), for jitter. */
-  random(): number
+  readonly random: () => number
 }
 
+/**
+ * `scope` names a part of the source (a service), so that its recovery clears just its own error; a success without scope clears all.
+ * `notice` is the one current remark about the source as a whole; an empty one takes it back.
+ */
 export type Freshness =
-  | { readonly ok: true; readonly notice?: string }
-  /** `scope`: the part of the source that failed (a service name), so that its recovery can clear just this error. */
+  | { readonly ok: true; readonly scope?: string; readonly notice?: string }
   | { readonly ok: false; readonly code: string; readonly error: string; readonly scope?: string }
 
 export interface Wanted {
