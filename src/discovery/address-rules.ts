@@ -10,7 +10,6 @@ const special: Readonly<Record<string, string>> = {
   multicast: 'multicast',
   linkLocal: 'link-local',
   loopback: 'loopback',
-  reserved: 'reserved',
 }
 
 /**

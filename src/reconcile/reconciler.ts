@@ -1,0 +1,90 @@
+import type { AssignmentSpec } from '../ir/assignment.ts'
+import { emptyRouteTable, type RouteTable } from '../ir/route-table.ts'
+import type { ServiceKey } from '../model/service-key.ts'
+import type { TableChange, TableReader } from '../table/reader.ts'
+import type { ResourceCache } from '../xds/cache.ts'
+import { generateAssignment } from '../xds/generate/assignment.ts'
+import { generateStructure } from '../xds/generate/structure.ts'
+import type { Resource, ResourceKey } from '../xds/resource.ts'
+
+export interface ReconcilerGiven {
+  readonly table: TableReader
+  readonly cache: Pick<ResourceCache, 'patch'>
+  /** Manifests and known services → what is to be served; pure but for what it reads. */
+  readonly compile: () => Compiled
+  readonly now: () => number
+}
+
+export interface Compiled {
+  readonly table: RouteTable
+  /** Services that were looked for and are unknown: when one appears, compile again. */
+  readonly lookups: ReadonlySet<ServiceKey>
+}
+
+/**
+ * Turns changes into resources. The fast path (`onTableChange`) touches only the assignments of the pools that changed; the slow path
+ * (`flushStructure`) compiles everything and publishes what differs (DESIGN.md, the pipeline).
+ */
+export class Reconciler {
+  readonly #given: ReconcilerGiven
+  #compiled: Compiled = { table: emptyRouteTable, lookups: new Set() }
+  #specs = new Map<string, AssignmentSpec>()
+  #specsByService = new Map<ServiceKey, AssignmentSpec[]>()
+  #structure = new Map<string, ResourceKey>()
+
+  constructor(given: ReconcilerGiven) {
+    this.#given = given
+  }
+
+  /** What is served now. */
+  get routeTable(): RouteTable {
+    return this.#compiled.table
+  }
+
+  /** Services that routes refer to, each with the assignments made of it. */
+  get assignments(): ReadonlyMap<ServiceKey, readonly AssignmentSpec[]> {
+    return this.#specsByService
+  }
+
+  /** The fast path. Gives true when the change also calls for `flushStructure`: a service that routes looked for became known. */
+  onTableChange(change: TableChange): boolean {
+    const upsert: Resource[] = []
+    let structural = false
+    for (const { before, after } of change.pools) {
+      for (const spec of this.#specsByService.get(after.service) ?? []) upsert.push(generateAssignment(spec, after))
+      structural ||= before === undefined && this.#compiled.lookups.has(after.service)
+    }
+    if (upsert.length > 0) this.#given.cache.patch({ upsert, remove: [] }, change.receivedAt)
+    return structural
+  }
+
+  /** The slow path: compiles all manifests, and publishes in one patch what is new, different or gone. */
+  flushStructure(): void {
+    const receivedAt = this.#given.now()
+    this.#compiled = this.#given.compile()
+    const upsert = [...generateStructure(this.#compiled.table)]
+    const structure = new Map(upsert.map(resource => [keyText(resource), { type: resource.type, name: resource.name }]))
+    const specs = new Map<string, AssignmentSpec>()
+    for (const cluster of this.#compiled.table.clusters) if (cluster.kind === 'eds') specs.set(cluster.assignment.name, cluster.assignment)
+    for (const spec of specs.values()) {
+      // An assignment whose rule did not change follows its pool by the fast path alone.
+      if (sameSpec(this.#specs.get(spec.name), spec)) continue
+      upsert.push(generateAssignment(spec, this.#given.table.pool(spec.service)))
+    }
+    const remove: ResourceKey[] = []
+    for (const [key, resource] of this.#structure) if (!structure.has(key)) remove.push(resource)
+    for (const name of this.#specs.keys()) if (!specs.has(name)) remove.push({ type: 'endpoint', name })
+    this.#structure = structure
+    this.#specs = specs
+    this.#specsByService = Map.groupBy(specs.values(), spec => spec.service)
+    this.#given.cache.patch({ upsert, remove }, receivedAt)
+  }
+}
+
+function keyText(key: ResourceKey): string {
+  return `${key.type} ${key.name}`
+}
+
+function sameSpec(a: AssignmentSpec | undefined, b: AssignmentSpec): boolean {
+  return a !== undefined && JSON.stringify(a) === JSON.stringify(b)
+}

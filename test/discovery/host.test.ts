@@ -1,0 +1,122 @@
+import t from 'tap'
+import type { Clock, DiscoverySource, SourceContext } from '../../src/discovery/contract.ts'
+import { SourceHost } from '../../src/discovery/host.ts'
+import { makeEndpoint } from '../../src/model/endpoint.ts'
+import type { EndpointGroup } from '../../src/model/endpoint-group.ts'
+import { serviceKey } from '../../src/model/service-key.ts'
+import { EndpointTable } from '../../src/table/endpoint-table.ts'
+
+const web = serviceKey('shop', 'web')
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
+function group(id: string, ...addresses: string[]): EndpointGroup {
+  return { id, service: web, endpoints: addresses.map(address => makeEndpoint({ address, port: 80, id: address })) }
+}
+
+/** A source driven by the test: every run waits in `runs` until it is told how to end. */
+function scripted() {
+  const runs: { context: SourceContext; fail(error: Error): void }[] = []
+  let started: (() => void) | undefined
+  const source: DiscoverySource = {
+    run: context =>
+      new Promise((resolve, reject) => {
+        context.signal.addEventListener('abort', () => resolve())
+        runs.push({ context, fail: reject })
+        started?.()
+      }),
+  }
+  return {
+    source,
+    async run(number: number) {
+      while (runs.length < number) await new Promise<void>(resolve => (started = resolve))
+      const run = runs[number - 1]
+      if (run === undefined) throw new Error('no such run')
+      return run
+    },
+  }
+}
+
+function hosted(source: DiscoverySource) {
+  const sleeps: number[] = []
+  let now = 0
+  const clock: Clock = { now: () => now, wall: () => now, sleep: async ms => void sleeps.push(ms) }
+  const table = new EndpointTable(() => undefined)
+  let synced = 0
+  const wanted = { has: () => false, keys: () => [], onChange: () => () => undefined }
+  const host = new SourceHost({ sink: table, wanted, clock, random: () => 1 }, () => synced++)
+  host.add({ name: 'dc1', type: 'consul', instance: { source, maxQuietSeconds: 60 }, log: silent })
+  const served = () => table.pool(web)?.endpoints.map(endpoint => endpoint.address) ?? []
+  return { host, table, sleeps, served, syncs: () => synced, advance: (ms: number) => (now += ms) }
+}
+
+t.test('a failed run keeps the last good endpoints, says so, and is restarted after a growing delay', async t => {
+  const { source, run } = scripted()
+  const { host, served, sleeps } = hosted(source)
+  const first = await run(1)
+  t.equal(host.statuses()[0]?.state, 'syncing')
+  first.context.emit([group('web', '10.0.0.1')])
+  first.context.synced()
+  t.equal(host.statuses()[0]?.state, 'live')
+  first.fail(new Error('no route to host'))
+  const second = await run(2)
+  t.same(served(), ['10.0.0.1'])
+  t.match(host.statuses()[0], { state: 'stale', error: { code: 'source-failed', text: 'no route to host', count: 1 }, restarts: 1 })
+  second.fail(new Error('again'))
+  await run(3)
+  t.same(sleeps, [500, 1000])
+  await host.stop()
+})
+
+t.test('what a run emits after it ended is dropped (fencing)', async t => {
+  const { source, run } = scripted()
+  const { host, served } = hosted(source)
+  const first = await run(1)
+  first.context.emit([group('web', '10.0.0.1')])
+  first.fail(new Error('gone'))
+  await run(2)
+  first.context.emit([group('web')])
+  first.context.synced()
+  t.same(served(), ['10.0.0.1'])
+  await host.stop()
+})
+
+t.test('after a resync, groups that were not repeated are pruned, and not before (style.md, principle 6)', async t => {
+  const { source, run } = scripted()
+  const { host, served, syncs } = hosted(source)
+  const first = await run(1)
+  first.context.emit([group('a', '10.0.0.1'), group('b', '10.0.0.2')])
+  first.context.synced()
+  t.ok(host.resync('dc1'))
+  const second = await run(2)
+  second.context.emit([group('b', '10.0.0.2')])
+  t.same(served(), ['10.0.0.1', '10.0.0.2'])
+  second.context.synced()
+  t.same(served(), ['10.0.0.2'])
+  t.equal(syncs(), 1, 'the first sync is told once')
+  t.notOk(host.resync('nobody'))
+  await host.stop()
+})
+
+t.test('an error of one part leaves the source live; its own recovery clears it; silence shows as lagging', async t => {
+  const { source, run } = scripted()
+  const { host, advance } = hosted(source)
+  const { context } = await run(1)
+  context.synced()
+  context.report({ ok: false, code: 'http-500', error: 'service web: 500', scope: 'web' })
+  t.match(host.statuses()[0], { state: 'live', error: { code: 'http-500' } })
+  context.report({ ok: true, scope: 'web', notice: '1 service is polled' })
+  t.match(host.statuses()[0], { state: 'live', error: undefined, notices: ['1 service is polled'] })
+  advance(61_000)
+  t.match(host.statuses()[0], { state: 'lagging', ageSeconds: 61 })
+  await host.stop()
+})
+
+t.test('removing a source takes its endpoints along', async t => {
+  const { source, run } = scripted()
+  const { host, served } = hosted(source)
+  const { context } = await run(1)
+  context.emit([group('web', '10.0.0.1')])
+  await host.remove('dc1')
+  t.same(served(), [])
+  t.same(host.statuses(), [])
+})
