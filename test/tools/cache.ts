@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { constants } from 'node:fs'
-import { access, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
+import { access, chmod, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -64,7 +64,11 @@ export async function cachedTool(tool: CachedTool): Promise<string> {
 }
 
 /** Runs a program to its end and gives its stdout. Throws with the end of its output if it fails or runs for more than 20 minutes. */
-export async function command(program: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<string> {
+export async function command(
+  program: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<string> {
   try {
     const limits = { timeout: commandTimeoutMs, maxBuffer: 64 * 1024 * 1024 }
     return (await promisify(execFile)(program, [...args], { ...options, ...limits, encoding: 'utf8' })).stdout
@@ -82,6 +86,7 @@ async function install(tool: CachedTool, folder: string): Promise<void> {
   const timer = setInterval(() => progress(`still at ${label} after ${seconds()}`), progressEveryMs)
   const temporary = await mkdtemp(`${folder}.building-`)
   try {
+    await chmod(temporary, 0o755)
     await tool.build(temporary)
     await access(join(temporary, tool.file), constants.X_OK)
     await rm(folder, { recursive: true, force: true })

@@ -16,7 +16,7 @@ const goWheel = '1.26.6'
  */
 export async function consulPath(): Promise<string> {
   const installed = await findInstalled('consul', 'ISTHMUS_CONSUL')
-  return installed ?? cachedTool({ name: 'consul', version, work: 'building (first use, 1-3 minutes)', file: 'consul', build })
+  return installed ?? cachedTool({ name: 'consul', version, work: 'building (first use, 2-5 minutes)', file: 'consul', build })
 }
 
 async function build(folder: string): Promise<void> {
@@ -24,7 +24,9 @@ async function build(folder: string): Promise<void> {
   try {
     const go = await goPath(work)
     const env = { ...process.env, CGO_ENABLED: '0', GOWORK: 'off', GOFLAGS: '-mod=mod -buildvcs=false' }
-    const downloaded = JSON.parse(await command(go, ['mod', 'download', '-json', `github.com/hashicorp/consul@v${version}`], { cwd: work, env })) as {
+    const downloaded = JSON.parse(
+      await command(go, ['mod', 'download', '-json', `github.com/hashicorp/consul@v${version}`], { cwd: work, env }),
+    ) as {
       GoMod: string
     }
     const module = join(work, 'module')

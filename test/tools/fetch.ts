@@ -1,0 +1,11 @@
+/** `node test/tools/fetch.ts envoy|consul` prints the path of the program, after fetching or building it if need be. */
+import { consulPath } from './consul.ts'
+import { envoyPath } from './envoy.ts'
+
+const tools: Readonly<Record<string, () => Promise<string>>> = { envoy: envoyPath, consul: consulPath }
+const names = process.argv.slice(2)
+for (const name of names.length > 0 ? names : Object.keys(tools)) {
+  const find = tools[name]
+  if (find === undefined) throw new Error(`no such tool: ${name} (there are ${Object.keys(tools).join(', ')})`)
+  process.stdout.write(`${await find()}\n`)
+}

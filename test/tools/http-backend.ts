@@ -1,0 +1,74 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface BackendOptions {
+  /** Default 127.0.0.1. */
+  readonly address?: string
+  /** Prefix of the instance names: `backend` gives backend-1, backend-2, … */
+  readonly name?: string
+  readonly delayMs?: number
+}
+
+/** What a backend answers, as JSON, to any request. */
+export interface BackendAnswer {
+  readonly instance: string
+  readonly method: string
+  readonly path: string
+  readonly headers: Readonly<Record<string, string | string[]>>
+}
+
+/** One small HTTP server; `delayMs` and `status` apply from the next request on. */
+export interface Backend {
+  readonly instance: string
+  readonly address: string
+  readonly port: number
+  readonly url: string
+  /** Requests answered so far. */
+  readonly requests: number
+  delayMs: number
+  status: number
+  /** Closes the listener and every connection. */
+  stop(): Promise<void>
+}
+
+/** Starts that many HTTP backends on free ports. Throws if the address cannot be listened on. */
+export async function startBackends(count: number, options: BackendOptions = {}): Promise<readonly Backend[]> {
+  const names = Array.from({ length: count }, (_, index) => `${options.name ?? 'backend'}-${index + 1}`)
+  return Promise.all(names.map(instance => startBackend(instance, options)))
+}
+
+/** Stops all of them. */
+export async function stopBackends(backends: readonly Backend[]): Promise<void> {
+  await Promise.all(backends.map(backend => backend.stop()))
+}
+
+async function startBackend(instance: string, options: BackendOptions): Promise<Backend> {
+  const state = { requests: 0 }
+  const backend = { delayMs: options.delayMs ?? 0, status: 200 }
+  const answer: RequestListener = (request, response) => {
+    request.resume().once('end', () => {
+      void (async () => {
+        if (backend.delayMs > 0) await sleep(backend.delayMs)
+        state.requests++
+        const body = { instance, method: request.method, path: request.url, headers: request.headers }
+        response.writeHead(backend.status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+      })()
+    })
+  }
+  const server = createServer({ keepAliveTimeout: 120_000 }, answer).listen(0, options.address ?? '127.0.0.1')
+  await once(server, 'listening')
+  const { address, port } = server.address() as AddressInfo
+  const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`
+  const fixed = { instance, address, port, url, stop: () => close(server) }
+  return Object.defineProperty(Object.assign(backend, fixed, { requests: 0 }), 'requests', { get: () => state.requests, enumerable: true })
+}
+
+async function close(server: Server): Promise<void> {
+  if (!server.listening) return
+  const closed = once(server, 'close')
+  server.close()
+  server.closeAllConnections()
+  await closed
+}
