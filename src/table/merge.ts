@@ -53,8 +53,8 @@ export function mergePool(service: ServiceKey, contributions: readonly Contribut
   return Object.freeze({ service, mode: 'union', endpoints: Object.freeze(endpoints), sources: Object.freeze(sources) })
 }
 
-/** What the evidence, best first, says together: the first decides, except that draining seen by anybody wins. */
-function decide(evidence: readonly Evidence[]): PoolEndpoint {
+/** What the evidence, best first and not empty, says together: the first decides, except that draining seen by anybody wins. */
+export function decide(evidence: readonly Evidence[]): PoolEndpoint {
   const winner = evidence[0]
   if (winner === undefined) throw new Error('an endpoint without evidence cannot exist')
   const { address, port, protocol, weight, presence } = winner.endpoint

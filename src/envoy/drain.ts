@@ -1,0 +1,49 @@
+import type { Clock } from '../discovery/contract.ts'
+
+export interface DrainGiven {
+  /** A call of Envoy's admin page; gives the body, throws when there is none. */
+  readonly admin: (method: 'GET' | 'POST', path: string) => Promise<string>
+  readonly clock: Clock
+  /** The longest it may take. */
+  readonly seconds: number
+  /** Aborts when Envoy is gone. */
+  readonly gone: AbortSignal
+}
+
+const pollMs = 250
+/** No connection open and none new for this long: nobody uses this Envoy any more. */
+const quietMs = 1000
+
+/**
+ * Takes the traffic off an Envoy that still serves (experience.md 2.5): its `/ready` fails, so that load balancers turn away, and each
+ * answer ends its connection, while new connections are still taken, until nobody comes any more or the time is up.
+ * Throws when the admin page does not answer.
+ */
+export async function drain({ admin, clock, seconds, gone }: DrainGiven): Promise<void> {
+  const end = clock.now() + seconds * 1000
+  await admin('POST', '/healthcheck/fail')
+  await admin('POST', '/drain_listeners?graceful')
+  let total = -1
+  let quietSince = 0
+  while (!gone.aborted && clock.now() < end) {
+    const seen = connections(await admin('GET', '/stats?format=json&filter=downstream_cx_(active|total)$'))
+    if (seen.active > 0 || seen.total !== total) quietSince = clock.now()
+    else if (clock.now() - quietSince >= quietMs) return
+    total = seen.total
+    await clock.sleep(pollMs, gone)
+  }
+}
+
+/** Connections over all listeners: open now, and ever. */
+export function connections(statsJson: string): { readonly active: number; readonly total: number } {
+  const { stats } = JSON.parse(statsJson) as { readonly stats: readonly { readonly name?: string; readonly value?: unknown }[] }
+  const sum = { active: 0, total: 0 }
+  for (const { name = '', value } of stats) {
+    // The admin page's own listener counts our polling; workers' figures repeat the listener's.
+    if (!name.startsWith('listener.') || name.startsWith('listener.admin.') || name.includes('.worker_')) continue
+    if (typeof value !== 'number') continue
+    if (name.endsWith('.downstream_cx_active')) sum.active += value
+    else if (name.endsWith('.downstream_cx_total')) sum.total += value
+  }
+  return sum
+}

@@ -1,0 +1,57 @@
+import type { IrCluster, LoadBalancing } from '../../ir/route-table.ts'
+import { duration, encodeMessage, type PlainMessage } from '../codec.ts'
+import { makeResource, type Resource, type ResourceKey } from '../resource.ts'
+
+const policies: Readonly<Record<LoadBalancing, string>> = {
+  round_robin: 'ROUND_ROBIN',
+  least_request: 'LEAST_REQUEST',
+  ring_hash: 'RING_HASH',
+  maglev: 'MAGLEV',
+}
+
+/**
+ * How long a cluster waits for its endpoints before it is used without. Every assignment exists (xds.md O5), so this only bounds what a
+ * lost control plane can hold up; Envoy's default is 15 s, and it takes as long to fall back to its own copy (xds.md O4).
+ */
+const firstEndpointsMs = 5000
+
+/** The Cluster of one upstream; with EDS it requires its assignment. */
+export function generateCluster(cluster: IrCluster): Resource {
+  const requires: ResourceKey[] = cluster.kind === 'eds' ? [{ type: 'endpoint', name: cluster.assignment.name }] : []
+  const message = {
+    name: cluster.name,
+    altStatName: cluster.statName,
+    connectTimeout: duration(cluster.connectTimeoutMs),
+    lbPolicy: policies[cluster.loadBalancing],
+    commonLbConfig: {
+      // Envoy's 50 % would send traffic to the unhealthy endpoints we publish (discovery.md 1.5).
+      healthyPanicThreshold: { value: 0 },
+      // Envoy's default holds back changes of health and weight for up to 1 s.
+      updateMergeWindow: duration(0),
+      closeConnectionsOnHostSetChange: false,
+    },
+    // A registry's removal counts even where active checks still pass (discovery.md 1.5).
+    ignoreHealthOnHostRemoval: true,
+    ...discovery(cluster),
+  }
+  return makeResource('cluster', cluster.name, encodeMessage('envoy.config.cluster.v3.Cluster', message), requires)
+}
+
+function discovery(cluster: IrCluster): PlainMessage {
+  switch (cluster.kind) {
+    case 'eds': {
+      const source = { ads: {}, resourceApiVersion: 'V3', initialFetchTimeout: duration(firstEndpointsMs) }
+      return { type: 'EDS', edsClusterConfig: { serviceName: cluster.assignment.name, edsConfig: source } }
+    }
+    case 'strict_dns':
+      // As Emissary (IPv4 only), except that a name which has no IPv4 address at all still works.
+      return { type: 'STRICT_DNS', dnsLookupFamily: 'V4_PREFERRED', loadAssignment: one(cluster.name, cluster.host, cluster.port) }
+    case 'static':
+      return { type: 'STATIC', loadAssignment: one(cluster.name, cluster.address, cluster.port) }
+  }
+}
+
+function one(name: string, address: string, port: number): PlainMessage {
+  const endpoint = { address: { socketAddress: { address, portValue: port } } }
+  return { clusterName: name, endpoints: [{ lbEndpoints: [{ endpoint }] }] }
+}
