@@ -1,0 +1,51 @@
+import type { Checked } from '../../manifests/checked-object.ts'
+import type { IrCluster, IrHash } from '../../ir/route-table.ts'
+import { durationMs } from '../../manifests/check-values.ts'
+import type { LoadBalancerSpec } from '../../manifests/schema/mapping-upstream.ts'
+import { statName } from './names.ts'
+import type { Upstream } from './upstream.ts'
+
+const defaultConnectTimeoutMs = 3_000
+
+/**
+ * The cluster of a Mapping. Its name is the upstream's plus whatever differs from the defaults, so that Mappings with equal upstreams share
+ * one and an edit of one option makes a new cluster beside the old one (make before break).
+ */
+export function mappingCluster(mapping: Checked<'Mapping'>, upstream: Upstream): IrCluster {
+  const { spec, manifest } = mapping
+  const loadBalancing = spec.load_balancer?.policy ?? 'round_robin'
+  const connectTimeoutMs = spec.connect_timeout_ms ?? defaultConnectTimeoutMs
+  const { name: upstreamName, ...rest } = upstream
+  const name = [
+    ...(spec.cluster_tag === undefined ? [] : [spec.cluster_tag]),
+    upstreamName,
+    ...(loadBalancing === 'round_robin' ? [] : [loadBalancing]),
+    ...(connectTimeoutMs === defaultConnectTimeoutMs ? [] : [`connect:${connectTimeoutMs}ms`]),
+    ...(spec.stats_name === undefined ? [] : [`stats:${spec.stats_name}`]),
+  ].join('|')
+  return { ...rest, name, statName: statName(spec.stats_name ?? spec.service), loadBalancing, connectTimeoutMs, origins: [manifest.ref] }
+}
+
+/** One cluster per name, sorted, with the origins of all Mappings that share it, in the order given. */
+export function mergeClusters(clusters: Iterable<IrCluster>): readonly IrCluster[] {
+  const byName = Map.groupBy(clusters, cluster => cluster.name)
+  return [...byName.values()]
+    .flatMap(same => {
+      const [first] = same
+      if (first === undefined) return []
+      // Equal upstreams may be written differently (payments, payments.shop): one of the names, whatever the order.
+      const statName = same.reduce((least, one) => (one.statName < least ? one.statName : least), first.statName)
+      return [{ ...first, statName, origins: same.flatMap(one => one.origins) }]
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** What the policy hashes; undefined for policies that do not. */
+export function hashOf(balancer: LoadBalancerSpec | undefined): IrHash | undefined {
+  if (balancer?.cookie !== undefined) {
+    const { name, path, ttl } = balancer.cookie
+    return { kind: 'cookie', name, path: path ?? '', ...(ttl === undefined ? {} : { ttlSeconds: durationMs(ttl) / 1000 }) }
+  }
+  if (balancer?.header !== undefined) return { kind: 'header', name: balancer.header.toLowerCase() }
+  return balancer?.source_ip === true ? { kind: 'source-ip' } : undefined
+}

@@ -1,0 +1,148 @@
+import type { IrCluster, RouteTable } from '../../ir/route-table.ts'
+import type { Checked, CheckedObject, Finding } from '../../manifests/checked-object.ts'
+import { refText } from '../../model/object-ref.ts'
+import { mergeClusters } from './clusters.ts'
+import { adopts, hostNode, syntheticHost } from './hosts.ts'
+import type { CompileInput, CompileObject, CompileResult, Verdict } from './input.ts'
+import { compileListeners, takes } from './listeners.ts'
+import { Lookups } from './lookups.ts'
+import { type MappingRoute, mappingRoute } from './mapping-route.ts'
+import { compare } from './order.ts'
+import { Report } from './report.ts'
+import { Resolvers } from './resolvers.ts'
+import { resolveUpstream } from './upstream.ts'
+
+/**
+ * Compiles the objects of `getambassador.io` into the RouteTable (emissary-resources.md). Pure and total: an object that is refused is
+ * replaced by its last good version, or left out, and the rest is compiled without it; nothing throws. In a group whose weights add up to
+ * over 100 every member is refused, so the last good versions of all keep the last good split, and a member that has none is left out.
+ */
+export function compile(input: CompileInput): CompileResult {
+  const objects = [...input.objects].sort((a, b) => compare(a.id, b.id))
+  const serving = new Map<string, CheckedObject>()
+  for (const object of objects) {
+    const version = object.current ?? object.lastGood
+    if (version !== undefined) serving.set(object.id, version)
+  }
+  const lookups = new Lookups(input.known, new Set([...serving.values()].map(object => object.manifest.namespace)))
+  const problems = new Map<string, readonly Finding[]>()
+  for (;;) {
+    const pass = compileOnce([...serving.values()], input, lookups)
+    if (pass.report.refused.size + pass.report.refusedGroups.length === 0) return result(objects, serving, problems, pass, lookups)
+    replaceRefused(objects, serving, problems, pass.report)
+  }
+}
+
+/**
+ * Puts last good versions in the place of refused ones. Every call makes at least one object go from current to last good to gone, so
+ * the passes end; nearly always after the second.
+ */
+function replaceRefused(
+  objects: readonly CompileObject[],
+  serving: Map<string, CheckedObject>,
+  problems: Map<string, readonly Finding[]>,
+  report: Report,
+): void {
+  const lastGood = new Map(objects.map(object => [object.id, object.lastGood]))
+  const changed = (id: string) => lastGood.get(id) !== serving.get(id)
+  const fallBack = (id: string, finding: readonly Finding[]) => {
+    // The reason of the version as it stands is the one to show.
+    if (!problems.has(id)) problems.set(id, finding)
+    const good = lastGood.get(id)
+    if (good === undefined || good === serving.get(id)) serving.delete(id)
+    else serving.set(id, good)
+  }
+  for (const [id, findings] of report.refused) fallBack(id, findings)
+  for (const group of report.refusedGroups) {
+    const someChanged = group.some(member => changed(member.id))
+    for (const { id, finding } of group) {
+      // An unchanged member keeps its share beside the last good versions of the others.
+      if (someChanged && serving.has(id) && !changed(id)) problems.set(id, problems.get(id) ?? [finding])
+      else if (serving.has(id)) fallBack(id, [finding])
+    }
+  }
+}
+
+interface Pass {
+  readonly table: RouteTable
+  readonly report: Report
+  readonly resolvers: Resolvers
+  readonly warnings: readonly string[]
+}
+
+function compileOnce(objects: readonly CheckedObject[], input: CompileInput, lookups: Lookups): Pass {
+  const report = new Report()
+  const strict = input.strictSelectors ?? true
+  const resolvers = new Resolvers(objects, input)
+  for (const object of objects) for (const finding of resolvers.check(object)) report.refuse(object, finding)
+  const ofKind = <Kind extends CheckedObject['kind']>(kind: Kind) =>
+    objects.filter((object): object is Checked<Kind> & CheckedObject => object.kind === kind)
+  const routes = ofKind('Mapping').flatMap(mapping => readMapping(mapping, resolvers, lookups, report))
+  const listeners = ofKind('Listener')
+  const hostObjects = ofKind('Host')
+  const hosts = input.hostsDeclared ? hostObjects.map(hostNode) : [syntheticHost]
+  const compiled = compileListeners(listeners, { hosts, routes, bindAddress: input.bindAddress ?? '0.0.0.0', strict, report })
+  for (const route of routes)
+    if (!hosts.some(host => adopts(host, route, strict))) report.notice(route.mapping, orphanText(route, input.hostsDeclared))
+  const byHostname = Map.groupBy(hostObjects, host => hostNode(host).hostname)
+  for (const host of hostObjects) {
+    const node = hostNode(host)
+    const first = byHostname.get(node.hostname)?.[0]
+    if (first !== undefined && hostNode(first).insecureAction !== node.insecureAction)
+      report.notice(host, `${refText(first.manifest.ref)} has the same hostname: its requestPolicy counts where one Listener takes both`)
+    if (!listeners.some(listener => takes(listener, node)))
+      report.notice(host, 'no Listener takes this Host (hostBinding): it is not served')
+  }
+  const used = new Set<string>()
+  for (const config of compiled.routeConfigs)
+    for (const host of config.virtualHosts) for (const { action } of host.routes) if (action.kind === 'forward') used.add(action.cluster)
+  const clusters: readonly IrCluster[] = mergeClusters(routes.map(route => route.cluster)).filter(cluster => used.has(cluster.name))
+  const warnings =
+    listeners.length === 0 ? ['there is no Listener that can be served: nothing listens; write a Listener with protocol HTTP'] : []
+  return { table: Object.freeze({ ...compiled, clusters }), report, resolvers, warnings }
+}
+
+function readMapping(mapping: Checked<'Mapping'>, resolvers: Resolvers, lookups: Lookups, report: Report): readonly MappingRoute[] {
+  const { spec, manifest } = mapping
+  const resolver = resolvers.find(spec.resolver, manifest.namespace)
+  if (typeof resolver === 'string') {
+    report.refuse(mapping, { path: ['spec', 'resolver'], text: resolver })
+    return []
+  }
+  const upstream = resolveUpstream(spec.service, manifest.namespace, resolver, lookups)
+  if (typeof upstream === 'string') {
+    report.refuse(mapping, { path: ['spec', 'service'], text: upstream })
+    return []
+  }
+  return [mappingRoute(mapping, upstream)]
+}
+
+function orphanText(route: MappingRoute, hostsDeclared: boolean): string {
+  if (route.hostname === undefined && route.hostRegex === undefined)
+    return 'no Host takes this Mapping: set spec.hostname ("*" for every host), or label it for the mappingSelector of a Host'
+  return hostsDeclared
+    ? `no Host takes this Mapping: none fits hostname ${route.hostname ?? ''} and its labels`
+    : 'no Host takes this Mapping'
+}
+
+function result(
+  objects: readonly CompileObject[],
+  serving: ReadonlyMap<string, CheckedObject>,
+  problems: ReadonlyMap<string, readonly Finding[]>,
+  pass: Pass,
+  lookups: Lookups,
+): CompileResult {
+  const verdicts = new Map<string, Verdict>()
+  for (const { id, current } of objects) {
+    const used = serving.get(id)
+    const served = used === undefined ? 'none' : used === current && !problems.has(id) ? 'current' : 'lastGood'
+    verdicts.set(id, { problems: problems.get(id) ?? [], notices: [...(pass.report.notices.get(id) ?? [])], served })
+  }
+  return {
+    table: pass.table,
+    verdicts,
+    lookups: { services: lookups.services, namespaces: lookups.namespaces },
+    consulRequests: pass.resolvers.requests(),
+    warnings: pass.warnings,
+  }
+}

@@ -1,0 +1,65 @@
+import { withoutPort } from '../../manifests/check-host.ts'
+import type { Checked } from '../../manifests/checked-object.ts'
+import type { SelectorLike } from '../../manifests/check-values.ts'
+import type { ObjectRef } from '../../model/object-ref.ts'
+import { covers, overlaps } from './host-glob.ts'
+import type { MappingRoute } from './mapping-route.ts'
+import { isEmptySelector, selects } from './selector.ts'
+
+export type InsecureAction = 'Redirect' | 'Reject' | 'Route'
+
+/** A Host ready to be joined with Listeners and Mappings. */
+export interface HostNode {
+  readonly ref: ObjectRef
+  readonly labels: Readonly<Record<string, string>>
+  /** Lower case, without port. */
+  readonly hostname: string
+  readonly selector: SelectorLike | undefined
+  readonly insecureAction: InsecureAction
+  /** Made up because there is no Host at all: every Listener takes it. */
+  readonly synthetic: boolean
+}
+
+/** Without any Host there is one for every name, and it routes cleartext (emissary-resources.md 3). */
+export const syntheticHost: HostNode = Object.freeze({
+  ref: Object.freeze({ kind: 'Host', namespace: 'isthmus', name: 'every-host', at: '' }),
+  labels: {},
+  hostname: '*',
+  selector: undefined,
+  insecureAction: 'Route',
+  synthetic: true,
+})
+
+export function hostNode(host: Checked<'Host'>): HostNode {
+  const { spec, manifest } = host
+  const selector = spec.mappingSelector ?? spec.selector
+  return {
+    ref: manifest.ref,
+    labels: manifest.labels,
+    hostname: (withoutPort(spec.hostname) ?? '*').toLowerCase(),
+    selector: isEmptySelector(selector) ? undefined : selector,
+    insecureAction: spec.requestPolicy?.insecure?.action ?? 'Redirect',
+    synthetic: false,
+  }
+}
+
+/**
+ * Whether a Host takes a Mapping (emissary-resources.md 11, "Hosts x Mappings"): selector and hostname both given: both must match (either,
+ * unless strict); one given: that one; neither: never.
+ */
+export function adopts(host: HostNode, route: MappingRoute, strict: boolean): boolean {
+  const byName = route.hostRegex !== undefined ? true : route.hostname === undefined ? undefined : overlaps(host.hostname, route.hostname)
+  const byLabels = host.selector === undefined ? undefined : selects(host.selector, route.mapping.manifest.labels)
+  if (byName === undefined || byLabels === undefined) return byName ?? byLabels ?? false
+  return strict ? byName && byLabels : byName || byLabels
+}
+
+/**
+ * Whether requests for the Mapping's host can reach the virtual host of `domain` at all: not if another domain of the listener covers the
+ * Mapping's hostname more closely, as Envoy takes the closest.
+ */
+export function reachable(route: MappingRoute, domain: string, domains: readonly string[]): boolean {
+  const { hostname } = route
+  if (hostname === undefined || covers(hostname, domain)) return true
+  return !domains.some(other => other !== domain && covers(domain, other) && covers(other, hostname))
+}

@@ -1,0 +1,71 @@
+import type { CheckedObject } from '../../manifests/checked-object.ts'
+import type { Finding } from '../../manifests/checked-object.ts'
+import type { ObjectRef } from '../../model/object-ref.ts'
+import type { ServiceKey } from '../../model/service-key.ts'
+import type { RouteTable } from '../../ir/route-table.ts'
+
+/** Everything that decides about routes. Equal input gives an equal result, whatever the order of the objects. */
+export interface CompileInput {
+  readonly objects: readonly CompileObject[]
+  /** Some Host was written for this gateway, be it refused: no Host is made up then (it would open what the refused one closes). */
+  readonly hostsDeclared: boolean
+  readonly known: KnownServices
+  /** The Consul sources of the settings, none that were made for a ConsulResolver; undefined offline, where they are not known. */
+  readonly consulSources: readonly ConsulSource[] | undefined
+  /** Address that Listeners bind to; `0.0.0.0` when absent. */
+  readonly bindAddress?: string
+  /** For `$NAME` in a ConsulResolver's address. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
+  /** False: a Host adopts a Mapping if hostname or selector match, instead of both (DISABLE_STRICT_LABEL_SELECTORS). */
+  readonly strictSelectors?: boolean
+}
+
+/** An object as it stands now and as it last served. */
+export interface CompileObject {
+  readonly id: string
+  /** Undefined when the object as it stands was refused on its own. */
+  readonly current: CheckedObject | undefined
+  readonly lastGood: CheckedObject | undefined
+}
+
+/** What the endpoint table knows. Both only ever grow. */
+export interface KnownServices {
+  /** Some source has known this service since the start. */
+  has(service: ServiceKey): boolean
+  /** Some source has a service in this namespace, or is set to it. */
+  hasNamespace(namespace: string): boolean
+}
+
+export interface ConsulSource {
+  readonly name: string
+  /** As in the settings: host[:port] or URL. */
+  readonly address: string
+  readonly datacenter: string | undefined
+  /** Namespace of its services' keys. */
+  readonly namespace: string
+}
+
+/** A Consul source that some ConsulResolver needs and the settings do not have. */
+export interface ConsulRequest extends ConsulSource {
+  /** The resolvers that ask for it. */
+  readonly resolvers: readonly ObjectRef[]
+}
+
+export interface CompileResult {
+  readonly table: RouteTable
+  /** By `CompileObject.id`; every object of the input has one. */
+  readonly verdicts: ReadonlyMap<string, Verdict>
+  /** Names that no source knows and that would change the result: compile again when one becomes known. */
+  readonly lookups: { readonly services: ReadonlySet<ServiceKey>; readonly namespaces: ReadonlySet<string> }
+  readonly consulRequests: readonly ConsulRequest[]
+  /** Things wrong with the configuration as a whole. */
+  readonly warnings: readonly string[]
+}
+
+/** What compile says about one object; `problems` are about the current version. */
+export interface Verdict {
+  readonly problems: readonly Finding[]
+  readonly notices: readonly string[]
+  /** What serves: the version as it stands, the last good one, or nothing. */
+  readonly served: 'current' | 'lastGood' | 'none'
+}

@@ -1,0 +1,161 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Checked } from '../../manifests/checked-object.ts'
+import type { IrCluster, IrForward, IrMatch, IrValueMatch } from '../../ir/route-table.ts'
+import { authorityRegex, covers } from './host-glob.ts'
+import { hashOf, mappingCluster } from './clusters.ts'
+import type { Upstream } from './upstream.ts'
+
+/** A Mapping ready to be grouped: what it matches, where it sends, and what its place in the order is made of. */
+export interface MappingRoute {
+  readonly mapping: Checked<'Mapping'>
+  /** Its host glob, lower case; undefined: only a Host's selector can adopt it. A regular expression is in `hostRegex`. */
+  readonly hostname: string | undefined
+  readonly hostRegex: string | undefined
+  readonly path: IrMatch['path']
+  /** Sorted by name; without the host. */
+  readonly headers: readonly IrValueMatch[]
+  readonly query: readonly IrValueMatch[]
+  readonly cluster: IrCluster
+  readonly action: IrForward
+  /** Mappings with equal keys on one Host are one group (emissary-resources.md 11, "Grouping"). */
+  readonly groupKey: string
+  readonly order: OrderKey
+}
+
+/** Compared descending, field by field (emissary-resources.md 11, "Order"). */
+export interface OrderKey {
+  readonly precedence: number
+  readonly prefixLength: number
+  readonly headerLength: number
+  readonly queryLength: number
+  readonly prefix: string
+  readonly method: string
+  readonly headerKeys: readonly string[]
+  readonly queryKeys: readonly string[]
+}
+
+const defaultTimeoutMs = 3_000
+
+/** Reads a Mapping, given its upstream. */
+export function mappingRoute(mapping: Checked<'Mapping'>, upstream: Upstream): MappingRoute {
+  const { spec } = mapping
+  const { hostRegex, headers: declared, ...host } = hostOf(mapping)
+  const hostname = host.hostname?.toLowerCase()
+  const headers = [
+    ...constraints(declared, spec.regex_headers ?? {}, name => name.toLowerCase()),
+    ...(spec.method === undefined
+      ? []
+      : [{ name: ':method', kind: spec.method_regex === true ? 'regex' : 'exact', value: spec.method } as const]),
+  ].sort(byName)
+  const query = constraints(spec.query_parameters ?? {}, spec.regex_query_parameters ?? {}, name => name).sort(byName)
+  const authority: readonly IrValueMatch[] =
+    hostRegex !== undefined
+      ? [{ name: ':authority', kind: 'regex', value: hostRegex }]
+      : hostname === undefined
+        ? []
+        : [{ name: ':authority', kind: 'exact', value: hostname }]
+  const counted = [...authority, ...headers].sort(byName)
+  const cluster = mappingCluster(mapping, upstream)
+  const hash = hashOf(spec.load_balancer)
+  const rewrite = spec.rewrite ?? '/'
+  return {
+    mapping,
+    hostname,
+    hostRegex,
+    path: {
+      kind: spec.prefix_regex === true ? 'regex' : spec.prefix_exact === true ? 'exact' : 'prefix',
+      value: spec.prefix,
+      caseSensitive: spec.case_sensitive ?? true,
+    },
+    headers,
+    query,
+    cluster,
+    action: {
+      kind: 'forward',
+      cluster: cluster.name,
+      ...(rewrite === '' ? {} : { rewrite }),
+      timeoutMs: spec.timeout_ms ?? defaultTimeoutMs,
+      ...(hash === undefined ? {} : { hash }),
+    },
+    groupKey: JSON.stringify([spec.precedence ?? 0, spec.prefix, counted, query]),
+    order: {
+      precedence: spec.precedence ?? 0,
+      prefixLength: spec.prefix.length,
+      headerLength: totalLength(counted),
+      queryLength: totalLength(query),
+      prefix: spec.prefix,
+      method: spec.method ?? 'GET',
+      headerKeys: counted.map(key),
+      queryKeys: query.map(key),
+    },
+  }
+}
+
+/** `hostname` wins over `host`, and an exact `:authority` header counts as host (emissary-resources.md 1.1). */
+function hostOf({ spec }: Checked<'Mapping'>) {
+  const { hostname, host } = spec
+  if (hostname !== undefined) return { hostname, hostRegex: undefined, headers: spec.headers ?? {} }
+  if (host !== undefined)
+    return {
+      hostname: spec.host_regex === true ? undefined : host,
+      hostRegex: spec.host_regex === true ? host : undefined,
+      headers: spec.headers ?? {},
+    }
+  const authority = Object.entries(spec.headers ?? {}).find(([name]) => name.toLowerCase() === ':authority')
+  if (authority === undefined) return { hostname: undefined, hostRegex: undefined, headers: spec.headers ?? {} }
+  const { [authority[0]]: _host, ...headers } = spec.headers ?? {}
+  return { hostname: authority[1], hostRegex: undefined, headers }
+}
+
+function constraints(
+  exact: Readonly<Record<string, string>>,
+  regex: Readonly<Record<string, string>>,
+  nameOf: (name: string) => string,
+): IrValueMatch[] {
+  return [
+    ...Object.entries(exact).map(([name, value]): IrValueMatch => ({ name: nameOf(name), kind: 'exact', value })),
+    ...Object.entries(regex).map(
+      ([name, value]): IrValueMatch =>
+        value === '.*' ? { name: nameOf(name), kind: 'present', value: '' } : { name: nameOf(name), kind: 'regex', value },
+    ),
+  ]
+}
+
+function byName(a: IrValueMatch, b: IrValueMatch): number {
+  const [x, y] = [`${a.name}\0${a.kind}\0${a.value}`, `${b.name}\0${b.kind}\0${b.value}`]
+  return x < y ? -1 : x > y ? 1 : 0
+}
+
+/** Name and value, one more for a regular expression; the pattern of "is present" is `.*`. */
+function totalLength(list: readonly IrValueMatch[]): number {
+  return list.reduce(
+    (sum, one) => sum + one.name.length + (one.kind === 'present' ? 3 : one.value.length || 1) + (one.kind === 'regex' ? 1 : 0),
+    0,
+  )
+}
+
+function key(one: IrValueMatch): string {
+  return `${one.name}-${one.kind === 'present' ? '.*' : one.value || '*'}`
+}
+
+/** Requests of the virtual host may be for other hosts than the Mapping's, so that its routes there need a condition. */
+export function needsHostMatch(route: MappingRoute, domain: string): boolean {
+  return route.hostRegex !== undefined || (route.hostname !== undefined && !covers(route.hostname, domain))
+}
+
+/** The match of one member within the virtual host of a domain. */
+export function matchOn(route: MappingRoute, domain: string): IrMatch {
+  const regex = route.hostRegex ?? authorityRegex(route.hostname ?? '*')
+  const host: readonly IrValueMatch[] =
+    regex !== undefined && needsHostMatch(route, domain) ? [{ name: ':authority', kind: 'regex', value: regex }] : []
+  return { path: route.path, headers: [...host, ...route.headers], query: route.query }
+}
+
+/** The field in which two members of one group must agree and do not, or undefined (emissary-resources.md 11, "Grouping"). */
+export function disagreement(a: MappingRoute, b: MappingRoute): string | undefined {
+  if (a.path.kind !== b.path.kind) return b.path.kind === 'regex' || a.path.kind === 'regex' ? 'prefix_regex' : 'prefix_exact'
+  const [one, other] = [a.mapping.spec, b.mapping.spec]
+  if (!isDeepStrictEqual(one.load_balancer ?? { policy: 'round_robin' }, other.load_balancer ?? { policy: 'round_robin' }))
+    return 'load_balancer'
+  return a.cluster.connectTimeoutMs === b.cluster.connectTimeoutMs ? undefined : 'connect_timeout_ms'
+}

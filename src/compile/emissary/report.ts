@@ -1,0 +1,32 @@
+import { type CheckedObject, type Finding, objectId } from '../../manifests/checked-object.ts'
+
+/** What one pass over the objects found, by object id. */
+export class Report {
+  /** Refused on their own: without them the rest stands. */
+  readonly refused = new Map<string, Finding[]>()
+  /** Refused together, by group: which member is at fault cannot be told. */
+  readonly refusedGroups: (readonly { readonly id: string; readonly finding: Finding }[])[] = []
+  readonly notices = new Map<string, Set<string>>()
+
+  refuse(object: CheckedObject, finding: Finding): void {
+    add(this.refused, objectId(object.manifest), finding)
+  }
+
+  refuseGroup(members: readonly { readonly object: CheckedObject; readonly finding: Finding }[]): void {
+    this.refusedGroups.push(members.map(({ object, finding }) => ({ id: objectId(object.manifest), finding })))
+  }
+
+  notice(object: CheckedObject, text: string): void {
+    const id = objectId(object.manifest)
+    const notices = this.notices.get(id)
+    if (notices === undefined) this.notices.set(id, new Set([text]))
+    else notices.add(text)
+  }
+}
+
+function add(map: Map<string, Finding[]>, id: string, finding: Finding): void {
+  const findings = map.get(id) ?? []
+  // A Mapping on several Hosts meets the same group again.
+  if (!findings.some(one => one.text === finding.text)) findings.push(finding)
+  map.set(id, findings)
+}

@@ -1,0 +1,100 @@
+import type { AssignmentSpec } from '../../ir/assignment.ts'
+import { serviceKey } from '../../model/service-key.ts'
+import type { Lookups } from './lookups.ts'
+import { assignment } from './names.ts'
+import type { Resolver } from './resolvers.ts'
+import { type ServiceName, parseServiceName } from './service-name.ts'
+
+/** Where requests go, before load balancing and time-outs are added. */
+export type Upstream =
+  | { readonly kind: 'eds'; readonly name: string; readonly assignment: AssignmentSpec }
+  | { readonly kind: 'strict_dns'; readonly name: string; readonly host: string; readonly port: number }
+  | { readonly kind: 'static'; readonly name: string; readonly address: string; readonly port: number }
+
+/**
+ * Reads `service:` as the resolver says (interface.md, "What `service:` means"; emissary-resources.md 9, 10).
+ * TLS to upstreams is not built: an https service is refused rather than sent cleartext.
+ * @param namespace of the object that names the service
+ * @returns the upstream, or a sentence on what is wrong
+ */
+export function resolveUpstream(text: string, namespace: string, resolver: Resolver, lookups: Lookups): Upstream | string {
+  const service = parseServiceName(text)
+  if (typeof service === 'string') return service
+  if (service.scheme === 'https')
+    return `"${text}": TLS to upstreams is not built yet, and the requests are not sent in cleartext instead; use http:// if the upstream takes cleartext`
+  if (service.isAddress) return toAddress(service)
+  switch (resolver.kind) {
+    case 'hybrid':
+      return toPool(service, namespace, lookups)
+    case 'kubernetes-endpoint':
+      return eds(qualifiedKey(service.name, namespace), service.port, { kind: 'type', type: 'kubernetes' })
+    case 'kubernetes-service':
+      return toDns(service, service.name.includes('.') || service.name === 'localhost' ? service.name : `${service.name}.${namespace}`)
+    case 'consul':
+      return eds(
+        consulKey(service.name, resolver.namespace, lookups),
+        service.port,
+        resolver.source === undefined ? { kind: 'type', type: 'consul' } : { kind: 'source', source: resolver.source },
+      )
+  }
+}
+
+function eds(...parts: Parameters<typeof assignment>): Upstream {
+  const spec = assignment(...parts)
+  return { kind: 'eds', name: spec.name, assignment: spec }
+}
+
+function toAddress(service: ServiceName): Upstream | string {
+  if (typeof service.port === 'string') return `"${service.name}:${service.port}": an address has no port names; give a number`
+  const port = service.port ?? 80
+  return {
+    kind: 'static',
+    name: `static:${service.name.includes(':') ? `[${service.name}]` : service.name}:${port}`,
+    address: service.name,
+    port,
+  }
+}
+
+function toDns(service: ServiceName, host: string): Upstream | string {
+  if (typeof service.port === 'string')
+    return `"${service.name}:${service.port}": DNS has no port names; give a number, or the resolver kubernetes-endpoint`
+  const port = service.port ?? 80
+  return { kind: 'strict_dns', name: `dns:${host}:${port}`, host, port }
+}
+
+/** Kubernetes' own reading: name, then namespace; further labels (`svc.cluster.local`) say nothing more. */
+function qualifiedKey(name: string, namespace: string) {
+  const [first = name, second = namespace] = name.split('.')
+  return serviceKey(second, first)
+}
+
+/**
+ * The pool over all sources. A name with dots may be name.namespace, a dotted name of its own (Consul, VMs) in either namespace, or a
+ * host name: what is known decides, in this order, and what looks like a host name and is known to nobody is left to DNS.
+ */
+function toPool(service: ServiceName, namespace: string, lookups: Lookups): Upstream | string {
+  const { name, port } = service
+  const all = { kind: 'all' } as const
+  const whole = serviceKey(namespace, name)
+  if (!name.includes('.')) return name === 'localhost' && !lookups.has(whole) ? toDns(service, name) : eds(whole, port, all)
+  const qualified = qualifiedKey(name, namespace)
+  const lastDot = name.lastIndexOf('.')
+  const dotted = serviceKey(name.slice(lastDot + 1), name.slice(0, lastDot))
+  const known = [qualified, dotted, whole].find(key => lookups.has(key))
+  if (known !== undefined) return eds(known, port, all)
+  const suffix = name.split('.').slice(1)
+  const ownNamespace = suffix.length === 1 || suffix[1] === 'svc' ? lookups.hasNamespace(suffix[0] ?? '') : false
+  if (ownNamespace) return eds(qualified, port, all)
+  if (suffix.length > 1 && lookups.hasNamespace(suffix.at(-1) ?? '')) return eds(dotted, port, all)
+  // Only services have named ports: such a name waits for its service to appear.
+  return typeof port === 'string' ? eds(qualified, port, all) : toDns(service, name)
+}
+
+/** Consul's names may have dots; only a known `name.namespace` is read as such. */
+function consulKey(name: string, namespace: string, lookups: Lookups) {
+  const whole = serviceKey(namespace, name)
+  const suffix = `.${namespace}`
+  if (!name.endsWith(suffix) || name.length === suffix.length || lookups.has(whole)) return whole
+  const short = serviceKey(namespace, name.slice(0, -suffix.length))
+  return lookups.has(short) ? short : whole
+}

@@ -1,0 +1,90 @@
+import type { IrListener, IrMatch, IrRoute, IrVirtualHost } from '../../ir/route-table.ts'
+import { type RouteGroup, groupRoutes } from './groups.ts'
+import { type HostNode, type InsecureAction, adopts, reachable } from './hosts.ts'
+import { type MappingRoute, matchOn, needsHostMatch } from './mapping-route.ts'
+import type { Report } from './report.ts'
+
+type SecurityModel = IrListener['securityModel']
+
+/**
+ * The virtual hosts of a listener, sorted by name. Hosts of one hostname make one virtual host with the Mappings of all, and the first of
+ * them (as given) decides about cleartext; hostnames with equal routes share one virtual host, so that Mappings for every host do not
+ * multiply by Hosts (emissary-resources.md 11).
+ */
+export function virtualHosts(
+  hosts: readonly HostNode[],
+  routes: readonly MappingRoute[],
+  given: { readonly model: SecurityModel; readonly strict: boolean; readonly report: Report },
+): readonly IrVirtualHost[] {
+  const byDomain = Map.groupBy(hosts, host => host.hostname)
+  const domains = [...byDomain.keys()].sort()
+  const made = new Map<string, IrVirtualHost & { domains: string[] }>()
+  for (const domain of domains) {
+    const same = byDomain.get(domain) ?? []
+    const [first] = same
+    if (first === undefined) continue
+    const adopted: MappingRoute[] = []
+    // Which Mappings, and which of them on condition: all that the routes depend on.
+    let signature: string = first.insecureAction
+    routes.forEach((route, index) => {
+      if (!same.some(host => adopts(host, route, given.strict)) || !reachable(route, domain, domains)) return
+      adopted.push(route)
+      signature += needsHostMatch(route, domain) ? `,${index}!` : `,${index}`
+    })
+    const equal = made.get(signature)
+    if (equal !== undefined) {
+      equal.domains.push(domain)
+      continue
+    }
+    const groups = groupRoutes(adopted, given.report)
+    const own = hostRoutes(groups, domain, given.model, first.insecureAction)
+    made.set(signature, { name: domain, domains: [domain], routes: own, origin: first.ref })
+  }
+  return [...made.values()]
+}
+
+const denominators = [100, 10_000, 1_000_000] as const
+const overHttps = { name: 'x-forwarded-proto', kind: 'exact', value: 'https' } as const
+
+function hostRoutes(groups: readonly RouteGroup[], domain: string, model: SecurityModel, action: InsecureAction): readonly IrRoute[] {
+  if (model === 'INSECURE' && action === 'Reject') return []
+  let partialBefore = 0
+  return groups.flatMap(group => {
+    const percentOf = denominators[Math.min(partialBefore, denominators.length - 1)] ?? 1_000_000
+    if (group.partial) partialBefore++
+    const forwards = group.members.map(({ route, share }): IrRoute => {
+      const split = share.upTo < 100 ? { percent: share.upTo, percentOf } : {}
+      return {
+        match: { ...matchOn(route, domain), ...split },
+        action: route.action,
+        origins: [route.mapping.manifest.ref],
+        weight: share.weight,
+      }
+    })
+    if (model === 'SECURE' || action === 'Route') return forwards
+    // Redirect and Reject differ for requests that came by https (emissary-resources.md 11): XFP tells them apart, INSECURE has none.
+    const secure = model === 'XFP' ? forwards.map(route => ({ ...route, match: withProto(route.match, overHttps) })) : []
+    return action === 'Redirect' ? [...secure, ...redirect(group, domain, model)] : secure
+  })
+}
+
+/** To https, whatever the share: the split is decided by the request that comes back. */
+function redirect(group: RouteGroup, domain: string, model: SecurityModel): readonly IrRoute[] {
+  const [first] = group.members
+  if (first === undefined) return []
+  const match = matchOn(first.route, domain)
+  // A request over https that fell through the split must not be redirected to where it came from.
+  const guard = group.partial && model === 'XFP' ? { ...overHttps, invert: true } : undefined
+  return [
+    {
+      match: withProto(match, guard),
+      action: { kind: 'https-redirect' },
+      origins: group.members.map(one => one.route.mapping.manifest.ref),
+    },
+  ]
+}
+
+function withProto(match: IrMatch, proto: IrMatch['headers'][number] | undefined): IrMatch {
+  const others = match.headers.filter(header => header.name !== overHttps.name)
+  return { ...match, headers: proto === undefined ? others : [proto, ...others] }
+}

@@ -1,0 +1,95 @@
+import { didYouMean } from '../model/nearest.ts'
+import { checkHost } from './check-host.ts'
+import { checkListener } from './check-listener.ts'
+import { checkMapping } from './check-mapping.ts'
+import { checkSchema } from './check-schema.ts'
+import type { CheckedObject, Finding, KindFindings } from './checked-object.ts'
+import { pathText } from './field-path.ts'
+import { emissaryApi, isServedKind, laterKinds, laterOwnKinds, ownApi, schemaKinds, servedSchemas } from './kinds.ts'
+import type { Manifest } from './object.ts'
+import type { FieldProblem, ObjectStatus } from './status.ts'
+
+/** What became of an object on its own, and the object for compile if it is accepted. */
+export interface CheckResult {
+  readonly status: Omit<ObjectStatus, 'lastGood'>
+  readonly object?: CheckedObject
+}
+
+/**
+ * Checks one object by itself: API version, kind, whose it is, schema, rules of its kind. Pure.
+ * @param ambassadorIds names under which this gateway takes objects
+ */
+export function checkManifest(manifest: Manifest, ambassadorIds: readonly string[]): CheckResult {
+  const { apiVersion, kind } = manifest
+  const [group = ''] = apiVersion.split('/')
+  if (apiVersion === ownApi && laterOwnKinds.includes(kind)) return ignored(manifest, [`${kind} is not built yet: it has no effect`])
+  if (group !== 'getambassador.io' && group !== 'x.getambassador.io' && group !== 'isthmus.dev')
+    return ignored(manifest, [`objects of ${apiVersion} are not read`])
+  if (group === 'isthmus.dev' || (!isServedKind(kind) && !laterKinds.includes(kind))) return unknownKind(manifest)
+  if (apiVersion !== emissaryApi)
+    return refused(manifest, [{ path: ['apiVersion'], text: `${apiVersion} is not read; convert the object to ${emissaryApi}` }])
+  const others = foreign(manifest.spec, ambassadorIds)
+  if (others !== undefined) return ignored(manifest, [others])
+  if (!isServedKind(kind)) return ignored(manifest, [`${kind} is not built yet: it has no effect`])
+  return checkServed(manifest, kind)
+}
+
+function checkServed(manifest: Manifest, kind: CheckedObject['kind']): CheckResult {
+  const { problems, unsupported } = checkSchema(servedSchemas[kind], manifest.spec, ['spec'])
+  if (problems.length > 0) return refused(manifest, problems, unsupported)
+  // The walk above proved that the spec has the type of its kind's schema.
+  const object = { kind, manifest, spec: manifest.spec } as CheckedObject
+  const rules = kindRules(object)
+  const allUnsupported = [...new Set([...unsupported, ...rules.unsupported])].sort()
+  if (rules.problems.length > 0) return refused(manifest, rules.problems, allUnsupported)
+  if (rules.notServed !== undefined) return ignored(manifest, [rules.notServed, ...rules.notices], allUnsupported)
+  return { object, status: { ...base(manifest), state: 'accepted', unsupported: allUnsupported, notices: rules.notices } }
+}
+
+function kindRules(object: CheckedObject): KindFindings {
+  switch (object.kind) {
+    case 'Mapping':
+      return checkMapping(object.spec)
+    case 'Listener':
+      return checkListener(object.spec)
+    case 'Host':
+      return checkHost(object.spec)
+    case 'ConsulResolver':
+    case 'KubernetesServiceResolver':
+    case 'KubernetesEndpointResolver':
+      return { problems: [], notices: [], unsupported: [] }
+  }
+}
+
+/** Why the object belongs to another gateway, or undefined if it is ours. A malformed list is left to the schema. */
+function foreign(spec: unknown, ambassadorIds: readonly string[]): string | undefined {
+  const given = (spec as { ambassador_id?: unknown } | null)?.ambassador_id
+  const ids: readonly unknown[] = Array.isArray(given) ? given : ['default']
+  if ((given !== undefined && !Array.isArray(given)) || ids.some(id => id === '_automatic_' || ambassadorIds.includes(String(id))))
+    return undefined
+  return `is for the gateway ${ids.map(String).join(', ')}; this one takes ${ambassadorIds.join(', ')} (ambassador_id)`
+}
+
+function unknownKind(manifest: Manifest): CheckResult {
+  const kinds = manifest.apiVersion.startsWith('isthmus.dev') ? laterOwnKinds : [...schemaKinds, ...laterKinds]
+  const hint = didYouMean(manifest.kind, kinds)
+  const text = `${manifest.apiVersion} has no kind ${manifest.kind}; ${hint === '' ? `known are ${kinds.join(', ')}` : hint}`
+  return refused(manifest, [{ path: ['kind'], text }])
+}
+
+function base(manifest: Manifest): Omit<CheckResult['status'], 'state'> {
+  return { ref: manifest.ref, apiVersion: manifest.apiVersion, problems: [], unsupported: [], notices: [] }
+}
+
+function ignored(manifest: Manifest, notices: readonly string[], unsupported: readonly string[] = []): CheckResult {
+  return { status: { ...base(manifest), state: 'ignored', unsupported, notices } }
+}
+
+function refused(manifest: Manifest, findings: readonly Finding[], unsupported: readonly string[] = []): CheckResult {
+  return { status: { ...base(manifest), state: 'refused', problems: findings.map(one => placeFinding(manifest, one)), unsupported } }
+}
+
+/** A finding with the line it stands on. */
+export function placeFinding(manifest: Manifest, finding: Finding): FieldProblem {
+  return { path: pathText(finding.path), text: finding.text, at: manifest.locate(finding.path) }
+}

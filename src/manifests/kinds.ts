@@ -1,0 +1,69 @@
+import type { TSchema } from 'typebox'
+import { hostSchema } from './schema/host.ts'
+import { listenerSchema } from './schema/listener.ts'
+import { mappingSchema } from './schema/mapping.ts'
+import { consulResolverSchema, kubernetesResolverSchema } from './schema/resolvers.ts'
+
+/** The API version of the route configuration we read (emissary-resources.md 0). */
+export const emissaryApi = 'getambassador.io/v3alpha1'
+/** The API version of objects of our own. */
+export const ownApi = 'isthmus.dev/v1alpha1'
+
+/** Kinds that are built, with the schema of their spec. */
+export const servedSchemas = {
+  Listener: listenerSchema,
+  Host: hostSchema,
+  Mapping: mappingSchema,
+  ConsulResolver: consulResolverSchema,
+  KubernetesServiceResolver: kubernetesResolverSchema,
+  KubernetesEndpointResolver: kubernetesResolverSchema,
+} as const satisfies Record<string, TSchema>
+
+export type ServedKind = keyof typeof servedSchemas
+
+/** Kinds of the API that are accepted and have no effect yet. */
+export const laterKinds: readonly string[] = [
+  'TCPMapping',
+  'TLSContext',
+  'Module',
+  'AuthService',
+  'RateLimitService',
+  'LogService',
+  'TracingService',
+  'DevPortal',
+]
+
+/** Kinds of our own that are accepted and have no effect yet. */
+export const laterOwnKinds: readonly string[] = ['ServicePool']
+
+export function isServedKind(kind: string): kind is ServedKind {
+  return Object.hasOwn(servedSchemas, kind)
+}
+
+/** JSON Schema of a whole object of the kind, for editors (`isthmus schema KIND`); undefined for a kind without a schema. Case does not count. */
+export function kindSchema(kind: string): Record<string, unknown> | undefined {
+  const found = Object.keys(servedSchemas).find(name => name.toLowerCase() === kind.toLowerCase())
+  if (found === undefined || !isServedKind(found)) return undefined
+  const names = { type: 'object', additionalProperties: { type: 'string' } }
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: found,
+    type: 'object',
+    required: ['apiVersion', 'kind', 'metadata', 'spec'],
+    additionalProperties: false,
+    properties: {
+      apiVersion: { const: emissaryApi },
+      kind: { const: found },
+      metadata: {
+        type: 'object',
+        required: ['name'],
+        properties: { name: { type: 'string' }, namespace: { type: 'string' }, labels: names, annotations: names },
+      },
+      spec: servedSchemas[found],
+      status: { type: 'object' },
+    },
+  }
+}
+
+/** Names that `kindSchema` knows. */
+export const schemaKinds: readonly string[] = Object.keys(servedSchemas)

@@ -1,0 +1,63 @@
+import { type TSchema, Type } from 'typebox'
+
+/** Building blocks of the object schemas. `x-isthmus-not-built` marks a field that is accepted, has no effect yet and is reported. */
+
+export const notBuiltKeyword = 'x-isthmus-not-built'
+
+/** Marks a field as accepted without effect for now: its path appears in the object's `unsupported` when set. */
+function notBuilt<S extends TSchema>(schema: S): S {
+  return { ...schema, [notBuiltKeyword]: true }
+}
+
+/** Optional and not built. */
+export const later = <S extends TSchema>(schema: S) => Type.Optional(notBuilt(schema))
+
+export const closed = { additionalProperties: false } as const
+
+export const choice = <const Names extends readonly string[]>(...names: Names) =>
+  Type.Unsafe<Names[number]>({ type: 'string', enum: [...names] })
+
+export const text = () => Type.String()
+export const filled = () => Type.String({ minLength: 1 })
+export const flag = () => Type.Boolean()
+export const count = () => Type.Integer({ minimum: 0, maximum: 4_294_967_295 })
+export const texts = () => Type.Array(Type.String())
+export const textMap = () => Type.Record(Type.String(), Type.String())
+export const port = () => Type.Integer({ minimum: 1, maximum: 65_535 })
+/** Milliseconds, up to the largest 32-bit count (49 days). */
+export const milliseconds = () => Type.Integer({ minimum: 0, maximum: 4_294_967_295, description: 'milliseconds' })
+/** `300ms`, `1.5s`, `2m`, `1h30m`, as Kubernetes writes durations. */
+export const duration = () =>
+  Type.String({ pattern: '^([0-9]+(\\.[0-9]+)?(ns|us|ms|s|m|h))+$', description: 'a duration such as 300ms, 1.5s or 2m' })
+
+/** Which gateways take the object; absent: ["default"] (emissary-resources.md 0). */
+export const ambassadorId = () =>
+  Type.Optional(Type.Array(filled(), { description: 'names of the gateways that take this object; _automatic_ = all' }))
+
+/** Kubernetes' label selector, matchExpressions included (emissary-resources.md 3). */
+export const labelSelector = () =>
+  Type.Object(
+    {
+      matchLabels: Type.Optional(textMap()),
+      matchExpressions: Type.Optional(
+        Type.Array(
+          Type.Object({ key: filled(), operator: choice('In', 'NotIn', 'Exists', 'DoesNotExist'), values: Type.Optional(texts()) }, closed),
+        ),
+      ),
+    },
+    closed,
+  )
+
+export const circuitBreakers = () =>
+  Type.Array(
+    Type.Object(
+      {
+        priority: Type.Optional(choice('default', 'high')),
+        max_connections: Type.Optional(count()),
+        max_pending_requests: Type.Optional(count()),
+        max_requests: Type.Optional(count()),
+        max_retries: Type.Optional(count()),
+      },
+      closed,
+    ),
+  )

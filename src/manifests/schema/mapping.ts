@@ -1,0 +1,163 @@
+import { type Static, Type } from 'typebox'
+import { healthChecks, loadBalancer } from './mapping-upstream.ts'
+import {
+  ambassadorId,
+  choice,
+  circuitBreakers,
+  closed,
+  count,
+  duration,
+  filled,
+  flag,
+  later,
+  milliseconds,
+  text,
+  textMap,
+  texts,
+} from './fields.ts'
+
+const addedHeaders = () => Type.Record(Type.String(), Type.Object({ value: Type.Optional(text()), append: Type.Optional(flag()) }, closed))
+
+const labelSpecifier = Type.Object(
+  {
+    source_cluster: Type.Optional(Type.Object({ key: Type.Optional(text()) }, closed)),
+    destination_cluster: Type.Optional(Type.Object({ key: Type.Optional(text()) }, closed)),
+    remote_address: Type.Optional(Type.Object({ key: Type.Optional(text()) }, closed)),
+    generic_key: Type.Optional(Type.Object({ key: Type.Optional(text()), value: filled() }, closed)),
+    request_headers: Type.Optional(
+      Type.Object({ key: filled(), header_name: filled(), omit_if_not_present: Type.Optional(flag()) }, closed),
+    ),
+  },
+  closed,
+)
+
+const errorResponse = Type.Object(
+  {
+    on_status_code: Type.Integer({ minimum: 400, maximum: 599 }),
+    body: Type.Object(
+      {
+        content_type: Type.Optional(text()),
+        text_format: Type.Optional(text()),
+        json_format: Type.Optional(textMap()),
+        text_format_source: Type.Optional(Type.Object({ filename: filled() }, closed)),
+      },
+      closed,
+    ),
+  },
+  closed,
+)
+
+/** Mapping, field by field as in emissary-resources.md 1.1 to 1.3. */
+export const mappingSchema = Type.Object(
+  {
+    ambassador_id: ambassadorId(),
+
+    // 1.1 match
+    prefix: Type.String({ minLength: 1, description: 'path prefix; exact path or RE2 with prefix_exact or prefix_regex' }),
+    prefix_regex: Type.Optional(flag()),
+    prefix_exact: Type.Optional(flag()),
+    case_sensitive: Type.Optional(flag()),
+    hostname: Type.Optional(filled()),
+    host: Type.Optional(filled()),
+    host_regex: Type.Optional(flag()),
+    method: Type.Optional(filled()),
+    method_regex: Type.Optional(flag()),
+    headers: Type.Optional(textMap()),
+    regex_headers: Type.Optional(textMap()),
+    query_parameters: Type.Optional(textMap()),
+    regex_query_parameters: Type.Optional(textMap()),
+    precedence: Type.Optional(Type.Integer()),
+
+    // 1.2 upstream
+    service: Type.String({ minLength: 1, description: '[scheme://]name[.namespace][:port]' }),
+    resolver: Type.Optional(filled()),
+    load_balancer: Type.Optional(loadBalancer),
+    tls: Type.Optional(text()),
+    connect_timeout_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: 4_294_967_295 })),
+    cluster_idle_timeout_ms: later(milliseconds()),
+    cluster_max_connection_lifetime_ms: later(milliseconds()),
+    circuit_breakers: later(circuitBreakers()),
+    health_checks: later(healthChecks),
+    outlier_detection: later(text()),
+    keepalive: later(
+      Type.Object({ probes: Type.Optional(count()), idle_time: Type.Optional(count()), interval: Type.Optional(count()) }, closed),
+    ),
+    grpc: later(flag()),
+    dns_type: later(choice('strict_dns', 'logical_dns')),
+    respect_dns_ttl: later(flag()),
+    enable_ipv4: later(flag()),
+    enable_ipv6: later(flag()),
+    cluster_tag: Type.Optional(filled()),
+    stats_name: Type.Optional(filled()),
+
+    // 1.3 action and filters
+    weight: Type.Optional(Type.Integer({ minimum: 0, maximum: 100, description: 'percent of the requests of its group' })),
+    shadow: later(flag()),
+    rewrite: Type.Optional(text()),
+    regex_rewrite: later(Type.Object({ pattern: filled(), substitution: Type.Optional(text()) }, closed)),
+    host_rewrite: later(filled()),
+    auto_host_rewrite: later(flag()),
+    host_redirect: later(flag()),
+    path_redirect: later(text()),
+    prefix_redirect: later(text()),
+    regex_redirect: later(Type.Object({ pattern: filled(), substitution: Type.Optional(text()) }, closed)),
+    redirect_response_code: later(Type.Union([301, 302, 303, 307, 308].map(code => Type.Literal(code)))),
+    timeout_ms: Type.Optional(milliseconds()),
+    idle_timeout_ms: later(milliseconds()),
+    retry_policy: later(
+      Type.Object(
+        {
+          retry_on: Type.Optional(
+            choice('5xx', 'gateway-error', 'connect-failure', 'retriable-4xx', 'refused-stream', 'retriable-status-codes'),
+          ),
+          num_retries: Type.Optional(count()),
+          per_try_timeout: Type.Optional(duration()),
+        },
+        closed,
+      ),
+    ),
+    allow_upgrade: later(Type.Array(filled())),
+    use_websocket: later(flag()),
+    add_request_headers: later(addedHeaders()),
+    add_response_headers: later(addedHeaders()),
+    remove_request_headers: later(texts()),
+    remove_response_headers: later(texts()),
+    add_linkerd_headers: later(flag()),
+    cors: later(
+      Type.Object(
+        {
+          origins: Type.Optional(texts()),
+          methods: Type.Optional(texts()),
+          headers: Type.Optional(texts()),
+          credentials: Type.Optional(flag()),
+          exposed_headers: Type.Optional(texts()),
+          max_age: Type.Optional(text()),
+        },
+        closed,
+      ),
+    ),
+    bypass_auth: later(flag()),
+    auth_context_extensions: later(textMap()),
+    labels: later(Type.Record(Type.String(), Type.Array(Type.Record(Type.String(), Type.Array(labelSpecifier))))),
+    priority: later(choice('default', 'high')),
+    error_response_overrides: later(Type.Array(errorResponse, { minItems: 1 })),
+    bypass_error_response_overrides: later(flag()),
+    docs: later(
+      Type.Object(
+        {
+          path: Type.Optional(text()),
+          url: Type.Optional(text()),
+          ignored: Type.Optional(flag()),
+          display_name: Type.Optional(text()),
+          timeout_ms: Type.Optional(milliseconds()),
+        },
+        closed,
+      ),
+    ),
+    envoy_override: later(Type.Unknown()),
+    modules: later(Type.Array(Type.Unknown())),
+  },
+  closed,
+)
+
+export type MappingSpec = Static<typeof mappingSchema>

@@ -1,0 +1,195 @@
+import { refText } from '../model/object-ref.ts'
+import { type CheckResult, checkManifest, placeFinding } from './check.ts'
+import { type CheckedObject, type Finding, objectId } from './checked-object.ts'
+import type { ManifestContext, ManifestGroup, ManifestProblem } from './contract.ts'
+import type { Manifest } from './object.ts'
+import type { ObjectsReader } from './objects-reader.ts'
+import type { FieldProblem, ObjectStatus } from './status.ts'
+
+/** An object for compile: as it stands (if it passed its own checks) and as it last served. */
+export interface StoredObject {
+  readonly id: string
+  readonly current: CheckedObject | undefined
+  readonly lastGood: CheckedObject | undefined
+}
+
+/** What compile decided about an object; compile's `Verdict`. */
+export interface StoredVerdict {
+  readonly problems: readonly Finding[]
+  readonly notices: readonly string[]
+  readonly served: 'current' | 'lastGood' | 'none'
+}
+
+/** A run of one manifest source: calls after the next run began are dropped (fencing). */
+export type ManifestRun = Pick<ManifestContext, 'emit' | 'synced'>
+
+interface Group {
+  readonly entries: readonly { readonly manifest: Manifest; readonly check: CheckResult }[]
+  readonly problems: readonly ManifestProblem[]
+  /** Number of the run that last sent it. */
+  run: number
+}
+
+/**
+ * The single owner of configuration objects. Keeps the groups of every manifest source apart, checks each object once when it arrives,
+ * and remembers per object the last version that compile served. Change, `objects()`, compile, `settle()` is one round.
+ */
+export class ManifestStore implements ObjectsReader {
+  readonly #ambassadorIds: readonly string[]
+  readonly #sources = new Map<string, { run: number; readonly groups: Map<string, Group> }>()
+  readonly #lastGood = new Map<string, CheckedObject>()
+  readonly #listeners = new Set<() => void>()
+  #verdicts: ReadonlyMap<string, StoredVerdict> = new Map()
+  #warnings: readonly string[] = []
+
+  /** @param ambassadorIds names under which this gateway takes objects (`ambassadorId` of the settings) */
+  constructor(ambassadorIds: readonly string[]) {
+    this.#ambassadorIds = ambassadorIds
+  }
+
+  /** Begins a run of a source; its former groups stay until they are replaced, or pruned when the run has synced. */
+  begin(source: string): ManifestRun {
+    const state = this.#sources.get(source) ?? { run: 0, groups: new Map<string, Group>() }
+    this.#sources.set(source, state)
+    const run = ++state.run
+    return {
+      emit: groups => {
+        if (state.run !== run) return
+        for (const group of groups) this.#replace(state.groups, group, run)
+        this.#changed()
+      },
+      synced: () => {
+        if (state.run !== run) return
+        const stale = [...state.groups].filter(([, group]) => group.run !== run)
+        for (const [id] of stale) state.groups.delete(id)
+        if (stale.length > 0) this.#changed()
+      },
+    }
+  }
+
+  /** Forgets a source and all its objects. */
+  remove(source: string): void {
+    const state = this.#sources.get(source)
+    if (state === undefined) return
+    state.run++
+    this.#sources.delete(source)
+    this.#changed()
+  }
+
+  /** Calls back after every change of objects; returns the unsubscribe. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** The objects of this gateway's kinds, one per id, in no particular order. */
+  objects(): readonly StoredObject[] {
+    return [...this.#holders()].map(([id, { check }]) => ({ id, current: check.object, lastGood: this.#lastGood.get(id) }))
+  }
+
+  /** Some Host is meant for this gateway, be it refused. */
+  get hostsDeclared(): boolean {
+    return [...this.#holders().values()].some(({ manifest }) => manifest.kind === 'Host')
+  }
+
+  /** Namespaces that objects stand in. */
+  get namespaces(): ReadonlySet<string> {
+    return new Set([...this.#holders().values()].map(({ manifest }) => manifest.namespace))
+  }
+
+  /** Takes compile's decisions about what `objects()` gave: they show in the statuses, and what served is the new last good version. */
+  settle(
+    objects: readonly StoredObject[],
+    result: { readonly verdicts: ReadonlyMap<string, StoredVerdict>; readonly warnings: readonly string[] },
+  ): void {
+    const ids = new Set(objects.map(object => object.id))
+    for (const id of this.#lastGood.keys()) if (!ids.has(id)) this.#lastGood.delete(id)
+    for (const { id, current } of objects)
+      if (current !== undefined && result.verdicts.get(id)?.served === 'current') this.#lastGood.set(id, current)
+    this.#verdicts = result.verdicts
+    this.#warnings = result.warnings
+  }
+
+  statuses(): readonly ObjectStatus[] {
+    const holders = this.#holders()
+    return this.#entries()
+      .map(({ manifest, check }) => this.#status(manifest, check, holders.get(objectId(manifest))))
+      .sort((a, b) => compare(sortKey(a), sortKey(b)))
+  }
+
+  problems(): readonly ManifestProblem[] {
+    return this.#groups().flatMap(([, group]) => group.problems)
+  }
+
+  warnings(): readonly string[] {
+    return this.#warnings
+  }
+
+  #status(manifest: Manifest, check: CheckResult, holder: Group['entries'][number] | undefined): ObjectStatus {
+    const { status } = check
+    if (status.state === 'ignored') return { ...status, lastGood: false }
+    if (holder !== undefined && holder.manifest !== manifest)
+      return { ...status, ...duplicateOf(holder.manifest, manifest), lastGood: false }
+    const verdict = this.#verdicts.get(objectId(manifest))
+    const problems: readonly FieldProblem[] = [
+      ...status.problems,
+      ...(verdict?.problems ?? []).map(finding => placeFinding(manifest, finding)),
+    ]
+    return {
+      ...status,
+      state: problems.length > 0 ? 'refused' : 'accepted',
+      problems,
+      notices: [...status.notices, ...(verdict?.notices ?? [])],
+      lastGood: problems.length > 0 && verdict?.served === 'lastGood',
+    }
+  }
+
+  /** A group that could be read only in part keeps those of its former objects that the rest does not name. */
+  #replace(groups: Map<string, Group>, given: ManifestGroup, run: number): void {
+    if (given.objects.length === 0 && given.problems.length === 0 && given.keep !== true) {
+      groups.delete(given.id)
+      return
+    }
+    const entries = given.objects.map(manifest => ({ manifest, check: checkManifest(manifest, this.#ambassadorIds) }))
+    const named = new Set(given.objects.map(objectId))
+    const kept = given.keep === true ? (groups.get(given.id)?.entries ?? []).filter(entry => !named.has(objectId(entry.manifest))) : []
+    groups.set(given.id, { entries: [...entries, ...kept], problems: given.problems, run })
+  }
+
+  /** All groups, in the order of source and group id: the order that decides between duplicates. */
+  #groups(): readonly (readonly [string, Group])[] {
+    return [...this.#sources].sort(([a], [b]) => compare(a, b)).flatMap(([, state]) => [...state.groups].sort(([a], [b]) => compare(a, b)))
+  }
+
+  #entries(): Group['entries'] {
+    return this.#groups().flatMap(([, group]) => group.entries)
+  }
+
+  /** The entry that stands for each id: the first that is ours and of a kind we serve. */
+  #holders(): ReadonlyMap<string, Group['entries'][number]> {
+    const holders = new Map<string, Group['entries'][number]>()
+    for (const entry of this.#entries()) {
+      if (entry.check.status.state === 'ignored') continue
+      const id = objectId(entry.manifest)
+      if (!holders.has(id)) holders.set(id, entry)
+    }
+    return holders
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener()
+  }
+}
+
+function duplicateOf(first: Manifest, second: Manifest): Pick<ObjectStatus, 'state' | 'problems'> {
+  const text = `${refText(second.ref)} already stands at ${first.ref.at}; that one counts, remove one of the two`
+  return { state: 'refused', problems: [{ path: 'metadata.name', text, at: second.locate(['metadata', 'name']) }] }
+}
+
+function sortKey(status: ObjectStatus): string {
+  return `${status.ref.kind}\0${status.ref.namespace}\0${status.ref.name}\0${status.ref.at}`
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
