@@ -1,0 +1,25 @@
+import type { Clock, SourceGiven, SourceInstance, SourcePlugin } from '../../src/discovery/contract.ts'
+import { LeaseKeeper } from './lease-keeper.ts'
+import { LeaseStore } from './lease-store.ts'
+import { monotonicClock } from './monotonic-clock.ts'
+import { agentRoutes } from './routes.ts'
+import { vmRules, vmSchema, type VmSettings } from './settings.ts'
+import { VmSource } from './vm-source.ts'
+
+/** The vm source: machines that register themselves and keep a lease, see README.md. */
+export const vmPlugin: SourcePlugin<VmSettings> = {
+  type: 'vm',
+  schema: vmSchema,
+  create: (settings, given) => createVmSource(settings, given, monotonicClock),
+}
+
+/**
+ * The vm source on a clock of the caller's, which must be the clock of the runs too. Throws `settings-invalid`; opens nothing yet: the
+ * database is opened by the first run or request.
+ */
+export function createVmSource(settings: VmSettings, given: SourceGiven, clock: Clock): Required<Omit<SourceInstance, 'maxQuietSeconds'>> {
+  const rules = vmRules(settings, given.name)
+  const store = given.stateFolder === undefined ? undefined : new LeaseStore(given.stateFolder)
+  const source = new VmSource(given, new LeaseKeeper(store, clock, rules.tombstoneMs), clock)
+  return { source, agentRoutes: agentRoutes(source, rules, given), leases: () => source.leases() }
+}

@@ -1,0 +1,210 @@
+import type { Clock, DiscoverySource, Lease, SourceContext, SourceGiven } from '../../src/discovery/contract.ts'
+import { errorText, IsthmusError } from '../../src/model/errors.ts'
+import type { LeaseRecord } from './lease.ts'
+import type { LeaseKeeper } from './lease-keeper.ts'
+import type { LeaseEvent, LeaseRegistry, Outcome } from './lease-registry.ts'
+
+/** What must survive a crash is written this long after it happened, together with all else that happened meanwhile. */
+const writeSoonMs = 5
+/** Signs of life are written this late: a lost one costs nothing. */
+const writeLazilyMs = 5000
+/** Longest silence of this source towards its host. */
+const reportMs = 10_000
+/** The part of the source that its database errors belong to. */
+const storeScope = 'leases.db'
+
+/**
+ * Leases and their source. Agents write through `perform` at any time; while a run is active every outcome is emitted at once, in the
+ * same turn, and what happens between two runs is emitted by the next one.
+ */
+export class VmSource implements DiscoverySource {
+  readonly #given: SourceGiven
+  readonly #keeper: LeaseKeeper
+  readonly #clock: Clock
+  #registry: LeaseRegistry | undefined
+  #damage: string | undefined
+  #context: SourceContext | undefined
+  #wake: () => void = () => undefined
+  /** When the sweeper looks again. */
+  #sweepAt = Infinity
+  /** When the next write is due; Infinity: none is. */
+  #writeAt = Infinity
+  #writeFailed = false
+
+  constructor(given: SourceGiven, keeper: LeaseKeeper, clock: Clock) {
+    this.#given = given
+    this.#keeper = keeper
+    this.#clock = clock
+  }
+
+  /** The time by which leases are judged. */
+  now(): number {
+    return this.#clock.now()
+  }
+
+  async run(context: SourceContext): Promise<void> {
+    if (context.signal.aborted) return
+    const registry = this.#open()
+    this.#context = context
+    const onAbort = (): void => this.#wake()
+    context.signal.addEventListener('abort', onAbort)
+    try {
+      this.#sweep(registry)
+      context.emit(registry.groups(), this.now())
+      context.synced()
+      if (this.#damage !== undefined) context.report({ ok: false, code: 'state-damaged', error: this.#damage, scope: storeScope })
+      this.#damage = undefined
+      while (!isAborted(context)) {
+        await this.#pause()
+        if (isAborted(context)) break
+        if (this.now() >= this.#sweepAt) this.#sweep(registry)
+        if (this.now() >= this.#writeAt) this.#write(registry)
+        context.report({ ok: true, scope: 'leases' })
+      }
+    } finally {
+      context.signal.removeEventListener('abort', onAbort)
+      this.#context = undefined
+      this.#write(registry)
+      this.#keeper.close()
+    }
+  }
+
+  /**
+   * Does something to the leases on an agent's behalf, and emits what comes of it.
+   * @param receivedAt when the request arrived
+   * @param isUrgent whether it must soon be on disk
+   */
+  perform<Result extends Outcome>(work: (registry: LeaseRegistry) => Result, receivedAt: number, isUrgent: boolean): Result {
+    const registry = this.#open()
+    const outcome = work(registry)
+    this.#publish(outcome, receivedAt)
+    if (this.#keeper.isDirty) this.#plan(registry, isUrgent ? writeSoonMs : writeLazilyMs)
+    for (const agentId of outcome.touched) {
+      const ends = this.#endOf(registry.lease(agentId))
+      if (ends < this.#sweepAt) this.#replan(() => (this.#sweepAt = ends))
+    }
+    return outcome
+  }
+
+  /** For `GET /agents`. */
+  leases(): readonly Lease[] {
+    const now = this.now()
+    return [...(this.#registry?.leases() ?? [])].map(lease => ({
+      agentId: lease.agentId,
+      leaseId: lease.leaseId,
+      epoch: lease.epoch,
+      state: lease.state === 'up' && lease.draining !== undefined ? 'draining' : lease.state,
+      services: [...lease.services.keys()],
+      ttlSeconds: lease.ttlMs / 1000,
+      ageSeconds: Math.max(0, now - lease.renewedAt) / 1000,
+    }))
+  }
+
+  /** Leases are read once, by whoever comes first: a run or an agent. */
+  #open(): LeaseRegistry {
+    if (this.#registry !== undefined) return this.#registry
+    const { registry, damage, refused } = this.#keeper.load(this.#given)
+    this.#registry = registry
+    this.#damage = damage
+    if (damage !== undefined) this.#given.log.error({ source: this.#given.name, code: 'state-damaged' }, damage)
+    if (refused.length > 0) {
+      const shown = refused.slice(0, 5).join('; ')
+      this.#given.log.warn(
+        { source: this.#given.name, code: 'address-refused', count: refused.length },
+        `stored services left out: ${shown}`,
+      )
+    }
+    return registry
+  }
+
+  #sweep(registry: LeaseRegistry): void {
+    const outcome = registry.sweep(this.now())
+    this.#sweepAt = outcome.next
+    this.#publish(outcome, this.now())
+    if (this.#keeper.isDirty) this.#plan(registry, writeLazilyMs)
+  }
+
+  #publish({ groups, touched, events }: Outcome, receivedAt: number): void {
+    if (groups.length > 0) this.#context?.emit(groups, receivedAt)
+    this.#keeper.note(touched)
+    for (const event of events) this.#tell(event)
+  }
+
+  #plan(registry: LeaseRegistry, delayMs: number): void {
+    if (this.#context === undefined) {
+      // Nobody would write later: a run writes when it ends, and the next one may never come.
+      this.#write(registry)
+      this.#keeper.close()
+      return
+    }
+    const due = this.now() + delayMs
+    if (due < this.#writeAt) this.#replan(() => (this.#writeAt = due))
+  }
+
+  /** Sets an earlier time to wake the run at. */
+  #replan(set: () => void): void {
+    const before = this.#nextWake()
+    set()
+    if (this.#nextWake() < before) this.#wake()
+  }
+
+  #nextWake(): number {
+    return Math.min(this.#sweepAt, this.#writeAt)
+  }
+
+  async #pause(): Promise<void> {
+    const woken = new AbortController()
+    this.#wake = () => woken.abort()
+    await this.#clock.sleep(Math.min(Math.max(1, this.#nextWake() - this.now()), reportMs), woken.signal)
+    this.#wake = () => undefined
+  }
+
+  #write(registry: LeaseRegistry): void {
+    this.#writeAt = Infinity
+    try {
+      this.#keeper.flush(registry)
+      if (this.#writeFailed) this.#context?.report({ ok: true, scope: storeScope })
+      this.#writeFailed = false
+    } catch (error) {
+      this.#writeAt = this.now() + writeLazilyMs
+      if (!this.#writeFailed)
+        this.#given.log.error({ source: this.#given.name, error: errorText(error) }, 'leases are not written, kept in memory')
+      this.#writeFailed = true
+      this.#context?.report({
+        ok: false,
+        code: error instanceof IsthmusError ? error.code : 'source-failed',
+        error: errorText(error),
+        scope: storeScope,
+      })
+    }
+  }
+
+  /** An upper bound of the time at which a lease must be looked at. */
+  #endOf(lease: LeaseRecord | undefined): number {
+    return lease === undefined ? Infinity : lease.renewedAt + lease.ttlMs
+  }
+
+  #tell({ kind, agentId, epoch, detail }: LeaseEvent): void {
+    const data = { source: this.#given.name, agentId, epoch, event: `lease-${kind}`, ...(detail === undefined ? {} : { detail }) }
+    const level = kind === 'replaced' ? 'debug' : kind === 'fenced' || kind === 'suspect' || kind === 'expired' ? 'warn' : 'info'
+    this.#given.log[level](data, `agent ${agentId}: ${texts[kind]}${detail === undefined ? '' : ` (${detail})`}`)
+  }
+}
+
+const texts: Record<LeaseEvent['kind'], string> = {
+  registered: 'registered',
+  replaced: 'registered again',
+  fenced: 'lost an address, which registered anew',
+  restored: 'has an address again, which was given up',
+  suspect: 'did not renew its lease in time',
+  expired: 'is silent, its endpoints are unhealthy now',
+  returned: 'is back',
+  draining: 'drains',
+  deregistered: 'left',
+  tombstoned: 'was silent for too long, its endpoints are removed',
+}
+
+/** Read anew each time: it may change wherever something is awaited. */
+function isAborted({ signal }: SourceContext): boolean {
+  return signal.aborted
+}
