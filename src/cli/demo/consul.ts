@@ -14,7 +14,15 @@ export class DemoConsul {
   /** Starts the agent and waits until it has a leader, at most 30 s. Throws `tool-missing` with its last words otherwise. */
   static async start(children: Children, program: string): Promise<DemoConsul> {
     const [http = 0, server = 0, lan = 0, wan = 0] = await freePorts(4)
-    const flags = { 'http-port': http, 'server-port': server, 'serf-lan-port': lan, 'serf-wan-port': wan, 'grpc-port': -1, 'grpc-tls-port': -1, 'dns-port': -1 }
+    const flags = {
+      'http-port': http,
+      'server-port': server,
+      'serf-lan-port': lan,
+      'serf-wan-port': wan,
+      'grpc-port': -1,
+      'grpc-tls-port': -1,
+      'dns-port': -1,
+    }
     const args = ['agent', '-dev', '-bind', '127.0.0.1', '-client', '127.0.0.1', '-log-level', 'warn']
     await children.start('Consul', program, [...args, ...Object.entries(flags).map(([flag, port]) => `-${flag}=${String(port)}`)])
     const consul = new DemoConsul(`http://127.0.0.1:${String(http)}`)

@@ -26,7 +26,9 @@ export async function findPart(name: 'envoy' | 'consul'): Promise<string> {
     running.child.stderr?.pipe(process.stderr)
     return (await running).stdout.trim()
   } catch (cause) {
-    throw new IsthmusError('tool-missing', `${name} is not on PATH and could not be fetched: install it, or name it in ${variable}`, { cause })
+    throw new IsthmusError('tool-missing', `${name} is not on PATH and could not be fetched: install it, or name it in ${variable}`, {
+      cause,
+    })
   }
 }
 

@@ -47,7 +47,9 @@ async function show(stage: Stage, print: (line: string) => void): Promise<number
   }
   await stage.stopSample('consul-1')
   const after = await ask(stage, 40)
-  print(`\nInstance consul-1 moved from port ${String(move.from)} to ${String(move.to)}: registered in Consul, in Envoy ${move.toEnvoyMs.toFixed(1)} ms later.`)
+  print(
+    `\nInstance consul-1 moved from port ${String(move.from)} to ${String(move.to)}: registered in Consul, in Envoy ${move.toEnvoyMs.toFixed(1)} ms later.`,
+  )
   print('40 requests more, its old process stopped meanwhile:')
   printAnswers(after, print)
   const failed = before.failed + after.failed

@@ -61,7 +61,7 @@ export async function setStage(port: number, say: (line: string) => void): Promi
     say('starting Isthmus and its Envoy')
     const plugins = builtinPlugins
     const settings = loadSettings({ file, env: {}, flags: {}, plugins })
-    gateway = await compose(settings, plugins, { log: createLog({ level: settings.log.level }) })
+    gateway = compose(settings, plugins, { log: createLog({ level: settings.log.level, id: settings.id }) })
     await gateway.start()
 
     say('starting two virtual machines, each with an agent and one more instance of "hello"')

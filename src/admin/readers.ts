@@ -1,0 +1,34 @@
+import type { Clock, Lease } from '../discovery/contract.ts'
+import type { SourcesReader } from '../discovery/status.ts'
+import type { AssignmentSpec } from '../ir/assignment.ts'
+import type { RouteTable } from '../ir/route-table.ts'
+import type { ObjectsReader } from '../manifests/objects-reader.ts'
+import type { PoolEndpoint, PoolView, TableReader } from '../table/reader.ts'
+import type { ProxiesReader } from '../xds/status.ts'
+
+/** Everything the admin API reads. It writes nothing but `sources.resync`. */
+export interface AdminReaders {
+  readonly id: string
+  readonly version: string
+  /** Wall clock ms of the gateway's start. */
+  readonly startedAt: number
+  readonly clock: Clock
+  readonly table: TableReader
+  readonly sources: SourcesReader
+  readonly proxies: ProxiesReader
+  readonly objects: ObjectsReader
+  /** The one in force; the same object until a recompile changed it. */
+  routeTable(): RouteTable
+  /** The endpoints of a pool that one cluster gets: the generator's own selection, so that explanations cannot differ from it. */
+  select(pool: PoolView | undefined, assignment: AssignmentSpec): readonly PoolEndpoint[]
+  /** Clusters that no route made but a client's request (proxyless gRPC). */
+  dynamicAssignments?(): readonly AssignmentSpec[]
+  leases(): readonly Lease[]
+  ready(): Readiness
+  readonly metrics: { readonly contentType: string; metrics(): Promise<string> }
+}
+
+export interface Readiness {
+  readonly ready: boolean
+  readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[]
+}

@@ -1,0 +1,71 @@
+import type { FastifyInstance } from 'fastify'
+import { type Static, Type } from 'typebox'
+import { IsthmusError } from '../../model/errors.ts'
+import { didYouMean } from '../../model/nearest.ts'
+import { sourceBodyOf } from '../bodies/source.ts'
+import { page } from '../paging.ts'
+import { blockingQuery, listQuery, noQuery, pageBody, sourceBody, type SourceBody, sourceParams } from '../schemas.ts'
+import { answer, type RouteContext } from './context.ts'
+
+const order = {
+  id: (source: SourceBody) => source.name,
+  keys: {
+    name: (source: SourceBody) => source.name,
+    type: (source: SourceBody) => source.type,
+    state: (source: SourceBody) => source.state,
+    ageSeconds: (source: SourceBody) => source.ageSeconds ?? Number.MAX_SAFE_INTEGER,
+    endpoints: (source: SourceBody) => source.endpoints,
+    services: (source: SourceBody) => source.services,
+  },
+}
+
+/** `GET /sources`, `GET /sources/{name}`, `POST /sources/{name}/resync`. */
+export function addSources(app: FastifyInstance, context: RouteContext): void {
+  const { sources } = context.readers
+  const tags = ['sources']
+  const unknown = (name: string) => {
+    const names = sources.statuses().map(source => source.name)
+    const hint = didYouMean(name, names)
+    return new IsthmusError(
+      'source-unknown',
+      `there is no source "${name}"; ${hint === '' ? `there are: ${names.join(', ') || 'none'}` : hint}`,
+    )
+  }
+
+  app.get<{ Querystring: Static<typeof listQuery> }>(
+    '/sources',
+    { schema: { summary: 'Sources of endpoints and their state', tags, querystring: listQuery, response: { 200: pageBody(sourceBody) } } },
+    (request, reply) =>
+      answer(context, request, reply, { beyondTable: true }, () => page(sources.statuses().map(sourceBodyOf), order, request.query)),
+  )
+  app.get<{ Params: Static<typeof sourceParams>; Querystring: Static<typeof blockingQuery> }>(
+    '/sources/:name',
+    { schema: { summary: 'One source', tags, params: sourceParams, querystring: blockingQuery, response: { 200: sourceBody } } },
+    (request, reply) =>
+      answer(context, request, reply, { beyondTable: true }, () => {
+        const status = sources.statuses().find(one => one.name === request.params.name)
+        if (status === undefined) throw unknown(request.params.name)
+        return sourceBodyOf(status)
+      }),
+  )
+  app.post<{ Params: Static<typeof sourceParams> }>(
+    '/sources/:name/resync',
+    {
+      config: { access: 'operate' },
+      schema: {
+        summary: 'Read a source anew',
+        description:
+          'Restarts its run. What it told stays in force; groups that the new run does not repeat are removed once it has synced.',
+        tags,
+        params: sourceParams,
+        querystring: noQuery,
+        response: { 202: Type.Object({ name: Type.String(), resync: Type.Literal('started') }) },
+      },
+    },
+    (request, reply) => {
+      const { name } = request.params
+      if (!sources.resync(name)) throw unknown(name)
+      return reply.code(202).send({ name, resync: 'started' })
+    },
+  )
+}

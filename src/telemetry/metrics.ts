@@ -1,0 +1,86 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { ResourceType } from '../xds/type-urls.ts'
+import { type MetricReaders, observeReaders } from './observed.ts'
+
+export type { MetricReaders }
+
+/** Parts of the way of a change (interface.md, "Metrics"). */
+export type ChangeStage = 'source_to_table' | 'table_to_write' | 'write_to_ack' | 'source_to_ack'
+
+/** 0.1 ms to 10 s. */
+const buckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+/** What one gateway counts. Each has a registry of its own: nothing here is global. */
+export interface Metrics {
+  /** For `GET /metrics`. */
+  readonly registry: { readonly contentType: string; metrics(): Promise<string> }
+  change(stage: ChangeStage, seconds: number): void
+  /** One response to one Envoy. */
+  pushed(type: ResourceType, bytes: number): void
+  acked(): void
+  nacked(): void
+  /** From now on, every scrape also reads the state of the gateway from these. */
+  observe(readers: MetricReaders): void
+  close(): void
+}
+
+/**
+ * Makes the metrics of interface.md, with Node's own (memory, garbage collection) beside them.
+ * @param version the label of `isthmus_build_info`
+ */
+export function createMetrics({ version }: { readonly version: string }): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  new Gauge({ name: 'isthmus_build_info', help: 'Always 1; the version is the label.', labelNames: ['version', 'node'], registers }).set(
+    { version, node: process.version },
+    1,
+  )
+  const changes = new Histogram({
+    name: 'isthmus_change_duration_seconds',
+    help: 'Time of an endpoint change on its way from the source to the acknowledgement, by part of the way.',
+    labelNames: ['stage'],
+    buckets,
+    registers,
+  })
+  const pushes = new Counter({ name: 'isthmus_xds_pushes_total', help: 'xDS responses sent.', labelNames: ['type'], registers })
+  const acks = new Counter({ name: 'isthmus_xds_acks_total', help: 'xDS responses that were acknowledged.', registers })
+  const nacks = new Counter({ name: 'isthmus_xds_nacks_total', help: 'xDS responses that were rejected.', registers })
+  const bytes = new Counter({ name: 'isthmus_xds_response_bytes_total', help: 'Bytes of xDS responses sent.', registers })
+
+  const delay = monitorEventLoopDelay({ resolution: 20 })
+  delay.enable()
+  new Gauge({
+    name: 'isthmus_event_loop_delay_seconds',
+    help: 'Delay of the event loop since the last scrape.',
+    labelNames: ['quantile'],
+    registers,
+    collect() {
+      for (const quantile of [0.5, 0.99]) this.set({ quantile }, seconds(delay.percentile(quantile * 100)))
+      this.set({ quantile: 1 }, seconds(delay.max))
+      delay.reset()
+    },
+  })
+
+  return {
+    registry,
+    change: (stage, took) => changes.observe({ stage }, took),
+    pushed(type, size) {
+      pushes.inc({ type })
+      bytes.inc(size)
+    },
+    acked: () => acks.inc(),
+    nacked: () => nacks.inc(),
+    observe: readers => observeReaders(registry, readers),
+    close() {
+      delay.disable()
+      registry.clear()
+    },
+  }
+}
+
+/** The histogram counts nanoseconds; before its first sample it has no number. */
+function seconds(nanoseconds: number): number {
+  return Number.isFinite(nanoseconds) ? nanoseconds / 1e9 : 0
+}
