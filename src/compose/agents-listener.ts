@@ -32,6 +32,6 @@ export async function listen(app: FastifyInstance, key: string, { host, port }: 
   } catch (cause) {
     throw new IsthmusError('listen-failed', `${key}: ${host}:${String(port)} cannot be listened on: ${errorText(cause)}`, { cause })
   }
-  const address = app.addresses()[0]
-  return address?.port ?? port
+  const address = app.server.address()
+  return typeof address === 'object' && address !== null ? address.port : port
 }

@@ -42,7 +42,10 @@ async function loadPlugin(one: SourceSettings): Promise<SourcePlugin> {
     throw new IsthmusError('settings-invalid', `source ${one.name}: ${one.type} cannot be loaded: ${errorText(cause)}`, { cause })
   }
   if (isPlugin(loaded.default)) return loaded.default
-  throw new IsthmusError('settings-invalid', `source ${one.name}: the default export of ${one.type} is no SourcePlugin (type, schema, create)`)
+  throw new IsthmusError(
+    'settings-invalid',
+    `source ${one.name}: the default export of ${one.type} is no SourcePlugin (type, schema, create)`,
+  )
 }
 
 function isPlugin(value: unknown): value is SourcePlugin {

@@ -1,6 +1,6 @@
 import type { AssignmentSpec } from '../ir/assignment.ts'
 import { emptyRouteTable, type RouteTable } from '../ir/route-table.ts'
-import type { ServiceKey } from '../model/service-key.ts'
+import { type ServiceKey, splitServiceKey } from '../model/service-key.ts'
 import type { TableChange, TableReader } from '../table/reader.ts'
 import type { ResourceCache } from '../xds/cache.ts'
 import { generateAssignment } from '../xds/generate/assignment.ts'
@@ -17,8 +17,8 @@ export interface ReconcilerGiven {
 
 export interface Compiled {
   readonly table: RouteTable
-  /** Services that were looked for and are unknown: when one appears, compile again. */
-  readonly lookups: ReadonlySet<ServiceKey>
+  /** Names that were looked for and are unknown: when one appears, compile again. */
+  readonly lookups: { readonly services: ReadonlySet<ServiceKey>; readonly namespaces: ReadonlySet<string> }
 }
 
 /**
@@ -27,7 +27,7 @@ export interface Compiled {
  */
 export class Reconciler {
   readonly #given: ReconcilerGiven
-  #compiled: Compiled = { table: emptyRouteTable, lookups: new Set() }
+  #compiled: Compiled = { table: emptyRouteTable, lookups: { services: new Set(), namespaces: new Set() } }
   #specs = new Map<string, AssignmentSpec>()
   #specsByService = new Map<ServiceKey, AssignmentSpec[]>()
   #structure = new Map<string, ResourceKey>()
@@ -52,10 +52,15 @@ export class Reconciler {
     let structural = false
     for (const { before, after } of change.pools) {
       for (const spec of this.#specsByService.get(after.service) ?? []) upsert.push(generateAssignment(spec, after))
-      structural ||= before === undefined && this.#compiled.lookups.has(after.service)
+      structural ||= before === undefined && this.#wasLookedFor(after.service)
     }
     if (upsert.length > 0) this.#given.cache.patch({ upsert, remove: [] }, change.receivedAt)
     return structural
+  }
+
+  #wasLookedFor(service: ServiceKey): boolean {
+    const { services, namespaces } = this.#compiled.lookups
+    return services.has(service) || namespaces.has(splitServiceKey(service).namespace)
   }
 
   /** The slow path: compiles all manifests, and publishes in one patch what is new, different or gone. */

@@ -28,7 +28,8 @@ export function vmSource(plan: Plan, url: string): BenchSource {
   return {
     settings: '{ name: vms, type: vm }',
     async prepare() {
-      for (let service = 0; service < plan.services; service++) await register(`mover-${String(service)}`, [one(service, baseAddress(plan, service, 0))])
+      for (let service = 0; service < plan.services; service++)
+        await register(`mover-${String(service)}`, [one(service, baseAddress(plan, service, 0))])
       for (let slot = 1; slot < plan.endpoints; slot++) {
         const services = Array.from({ length: plan.services }, (_, service) => one(service, baseAddress(plan, service, slot)))
         await register(`bench-${String(slot)}`, services)

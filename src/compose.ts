@@ -1,0 +1,255 @@
+import type { FastifyInstance } from 'fastify'
+import { createAdmin } from './admin/app.ts'
+import type { Readiness } from './admin/readers.ts'
+import { compile } from './compile/emissary/compile.ts'
+import type { CompileResult, ConsulSource } from './compile/emissary/input.ts'
+import { createAgentsListener, listen } from './compose/agents-listener.ts'
+import { Gate } from './compose/gate.ts'
+import { ManifestHost } from './compose/manifest-host.ts'
+import { Sources } from './compose/sources.ts'
+import { TableKnowledge } from './compose/table-knowledge.ts'
+import { xdsObserver } from './compose/xds-observer.ts'
+import type { SourceLog, SourcePlugin } from './discovery/contract.ts'
+import { SourceHost } from './discovery/host.ts'
+import { systemClock as clock } from './discovery/system-clock.ts'
+import { WantedSet } from './discovery/wanted-set.ts'
+import { bootstrap } from './envoy/bootstrap.ts'
+import { EnvoySupervisor } from './envoy/supervisor.ts'
+import { directorySource } from './manifests/directory.ts'
+import { ManifestStore } from './manifests/store.ts'
+import { Reconciler } from './reconcile/reconciler.ts'
+import { defaultBounds, Scheduler, systemTimers } from './reconcile/scheduler.ts'
+import type { Settings } from './settings/settings.ts'
+import { EndpointTable } from './table/endpoint-table.ts'
+import { createMetrics } from './telemetry/metrics.ts'
+import { version } from './version.ts'
+import { ResourceCache } from './xds/cache.ts'
+import { selectEndpoints } from './xds/generate/select-endpoints.ts'
+import { createXdsServer } from './xds/server.ts'
+
+/** One running gateway. */
+export interface Gateway {
+  /**
+   * Listens and starts everything; resolves when all addresses answer. Readiness comes later, see `/readyz`.
+   * @throws IsthmusError `settings-invalid` for a source that cannot be made, `listen-failed`, or `tool-missing` for Envoy; all is stopped then
+   */
+  start(): Promise<void>
+  /** Drains and stops everything it started; may be called at any time, also twice. */
+  stop(): Promise<void>
+  /**
+   * Takes changed settings: sources and manifests follow at once. Gives the keys that only a restart can change.
+   * @throws IsthmusError `settings-invalid`, nothing changed then
+   */
+  reload(settings: Settings): Promise<readonly string[]>
+  /** The ports where it listens, once started; those really taken where the settings say 0. */
+  readonly addresses: { readonly xds: number; readonly admin: number; readonly agents: number }
+}
+
+export interface ComposeIo {
+  readonly log: SourceLog
+  /** For what the environment says about Consul and to ConsulResolver addresses; default: the process's. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
+}
+
+/** Streams end and Envoys reconnect elsewhere within this time on stop. */
+const drainMs = 2000
+
+/** Builds one gateway from its settings and wires its parts; nothing runs, listens or is read before `start`. */
+export function compose(given: Settings, plugins: readonly SourcePlugin[], io: ComposeIo): Gateway {
+  let settings = given
+  const { log, environment = process.env } = io
+  const random = Math.random
+  const startedAt = clock.wall()
+  const metrics = createMetrics({ version })
+
+  const table = new EndpointTable(() => scheduler.endpointsChanged())
+  const knowledge = new TableKnowledge(
+    table,
+    settings.sources.map(source => source.namespace),
+  )
+  const cache = new ResourceCache({ clock })
+  const store = new ManifestStore(settings.ambassadorId)
+  const wanted = new WantedSet()
+  const gate = new Gate()
+
+  const compileNow = (): CompileResult => {
+    const objects = store.objects()
+    const result = compile({
+      objects,
+      hostsDeclared: store.hostsDeclared,
+      known: knowledge,
+      consulSources: consulSources(settings),
+      environment,
+    })
+    store.settle(objects, result)
+    return result
+  }
+  let requests: CompileResult['consulRequests'] = []
+  const reconciler = new Reconciler({
+    table,
+    cache,
+    now: () => clock.now(),
+    compile: () => {
+      const result = compileNow()
+      requests = result.consulRequests
+      return result
+    },
+  })
+  const flushStructure = (): void => {
+    reconciler.flushStructure()
+    wanted.replace(reconciler.assignments.keys())
+    void sources.request(settings, requests)
+  }
+  const scheduler = new Scheduler(systemTimers, defaultBounds, { endpoints: () => table.settle(), structure: flushStructure })
+  table.onChange(change => {
+    metrics.change('source_to_table', (clock.now() - change.receivedAt) / 1000)
+    knowledge.learn(change)
+    if (reconciler.onTableChange(change)) scheduler.structureChanged()
+  })
+  store.onChange(() => scheduler.structureChanged())
+
+  const openWhenSynced = (): void => {
+    if (host.allSynced && manifests.allSynced) openGate()
+  }
+  const openGate = (): void => {
+    if (gate.open) return
+    table.settle()
+    scheduler.flushStructureNow()
+    log.info({ seconds: (clock.wall() - startedAt) / 1000, synced: host.allSynced }, 'ready')
+    gate.release()
+  }
+  const host = new SourceHost({ sink: table, wanted, clock, random }, openWhenSynced)
+  const sources = new Sources({ host, plugins, log, environment })
+  const manifests = new ManifestHost({
+    begin: name => store.begin(name),
+    forget: name => store.remove(name),
+    clock,
+    random,
+    log,
+    onSynced: openWhenSynced,
+  })
+  const xds = createXdsServer({ cache, id: settings.id, log, clock, random, gate, observe: xdsObserver(metrics, () => clock.now(), log) })
+
+  const ready = (): Readiness => ({
+    ready: gate.open && !stopping,
+    checks: [
+      { name: 'gate', ok: gate.open, detail: gate.open ? 'open' : 'waiting for the first sync of all sources' },
+      ...host.statuses().map(source => ({
+        name: `source ${source.name}`,
+        ok: source.error === undefined && source.state !== 'syncing',
+        detail: source.error?.text ?? source.state,
+      })),
+    ],
+  })
+  const leases = () => sources.leases()
+  const admin = createAdmin(
+    {
+      id: settings.id,
+      version,
+      startedAt,
+      clock,
+      table,
+      sources: host,
+      proxies: xds.proxies,
+      objects: store,
+      routeTable: () => reconciler.routeTable,
+      select: selectEndpoints,
+      leases,
+      ready,
+      metrics: metrics.registry,
+    },
+    { tokens: settings.admin.tokens, log, ...(settings.admin.tls === undefined ? {} : { tls: settings.admin.tls }) },
+  )
+  metrics.observe({ table, sources: host, proxies: xds.proxies, objects: store, leases, resources: () => cache.counts() })
+
+  let agents: FastifyInstance | undefined
+  let envoy: EnvoySupervisor | undefined
+  let gateTimer: NodeJS.Timeout | undefined
+  let stopping: Promise<void> | undefined
+  const addresses = { xds: 0, admin: 0, agents: 0 }
+
+  const followManifests = async (next: Settings): Promise<void> => {
+    const paths = new Set(next.manifests.map(one => one.path))
+    for (const name of manifests.names) if (!paths.has(name)) await manifests.remove(name)
+    for (const path of paths) if (!manifests.names.includes(path)) manifests.add(path, directorySource({ path, namespace: 'default' }))
+  }
+
+  const start = async (): Promise<void> => {
+    await sources.configure(settings)
+    agents = createAgentsListener(sources.agentRoutes, settings.agents.tls)
+    addresses.admin = await listen(admin, 'admin.listen', settings.admin.listen)
+    addresses.agents = await listen(agents, 'agents.listen', settings.agents.listen)
+    addresses.xds = await xds.listen(settings.xds.listen, settings.xds.tls)
+    await followManifests(settings)
+    gateTimer = setTimeout(openGate, settings.startup.gateSeconds * 1000)
+    openWhenSynced()
+    if (settings.envoy.mode === 'supervise') {
+      envoy = new EnvoySupervisor({
+        path: settings.envoy.path,
+        adminPort: settings.envoy.adminPort,
+        drainSeconds: settings.envoy.drainSeconds,
+        bootstrap: bootstrap({
+          nodeId: settings.id,
+          cluster: 'isthmus',
+          xds: { host: reachable(settings.xds.listen.host), port: addresses.xds },
+          protocol: 'delta',
+          adminPort: settings.envoy.adminPort,
+        }),
+        clock,
+        random,
+        log,
+      })
+      await envoy.start()
+    }
+    log.info({ ...addresses }, 'listening')
+  }
+
+  const stop = async (): Promise<void> => {
+    clearTimeout(gateTimer)
+    await envoy?.stop()
+    await Promise.all([manifests.stop(), host.stop()])
+    scheduler.stop()
+    await Promise.all([admin.close(), agents?.close(), xds.close(drainMs)])
+    metrics.close()
+  }
+
+  return {
+    addresses,
+    async start() {
+      try {
+        await start()
+      } catch (error) {
+        await (stopping ??= stop())
+        throw error
+      }
+    },
+    stop: () => (stopping ??= stop()),
+    async reload(next) {
+      await sources.configure(next)
+      const fixed = (['id', 'state', 'xds', 'admin', 'agents', 'envoy', 'ambassadorId'] as const).filter(
+        key => JSON.stringify(next[key]) !== JSON.stringify(settings[key]),
+      )
+      settings = { ...settings, sources: next.sources, manifests: next.manifests, defaults: next.defaults }
+      await followManifests(next)
+      scheduler.structureChanged()
+      log.info({ restartFor: fixed }, 'settings were read again')
+      return fixed
+    },
+  }
+}
+
+function consulSources(settings: Settings): readonly ConsulSource[] {
+  return settings.sources
+    .filter(source => source.type === 'consul')
+    .map(({ name, namespace, own }) => ({
+      name,
+      namespace,
+      address: typeof own['address'] === 'string' ? own['address'] : 'http://127.0.0.1:8500',
+      datacenter: typeof own['datacenter'] === 'string' ? own['datacenter'] : undefined,
+    }))
+}
+
+/** Where an Envoy on this machine reaches a listener. */
+function reachable(host: string): string {
+  return host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
+}

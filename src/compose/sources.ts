@@ -1,0 +1,91 @@
+import type { ConsulRequest } from '../compile/emissary/input.ts'
+import type { Lease, SourceLog, SourcePlugin } from '../discovery/contract.ts'
+import type { HostedSource, SourceHost } from '../discovery/host.ts'
+import { errorText } from '../model/errors.ts'
+import type { Settings, SourceSettings } from '../settings/settings.ts'
+import { consulFromEnvironment } from './consul-from-environment.ts'
+import { openSource } from './open-source.ts'
+
+export interface SourcesGiven {
+  readonly host: SourceHost
+  readonly plugins: readonly SourcePlugin[]
+  readonly log: SourceLog
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+/** Brings the running sources in line with the settings and with what ConsulResolver objects ask for. */
+export class Sources {
+  readonly #given: SourcesGiven
+  /** What runs, by name, with the settings it was made of. */
+  readonly #open = new Map<string, { readonly settings: string; readonly source: HostedSource }>()
+  /** Names of the open sources that only ConsulResolver objects ask for. */
+  #requested: ReadonlySet<string> = new Set()
+  #turn: Promise<void> = Promise.resolve()
+
+  constructor(given: SourcesGiven) {
+    this.#given = given
+  }
+
+  /** The sources of the settings; those that do not change keep running. Throws for a source that cannot be made, none started then. */
+  async configure(settings: Settings): Promise<void> {
+    await this.#inTurn(async () => {
+      const opened = await this.#openChanged(settings, settings.sources)
+      const names = new Set(settings.sources.map(one => one.name))
+      await this.#replace(opened, name => names.has(name) || this.#requested.has(name))
+    })
+  }
+
+  /** The Consul sources that only objects ask for. One that cannot be made is reported and the others go on. */
+  async request(settings: Settings, requests: readonly ConsulRequest[]): Promise<void> {
+    if (requests.length === 0 && this.#requested.size === 0) return
+    await this.#inTurn(async () => {
+      const wanted = requests.map(request => consulFromEnvironment(request, settings, this.#given.environment))
+      const names = new Set(wanted.map(one => one.name))
+      try {
+        const opened = await this.#openChanged(settings, wanted)
+        await this.#replace(opened, name => names.has(name) || !this.#requested.has(name))
+        this.#requested = names
+      } catch (error) {
+        this.#given.log.error({ error: errorText(error) }, 'a Consul source that a ConsulResolver asks for cannot be made')
+      }
+    })
+  }
+
+  /** Routes for agents of the sources that have some. */
+  get agentRoutes(): readonly NonNullable<HostedSource['instance']['agentRoutes']>[] {
+    return [...this.#open.values()].flatMap(({ source }) => source.instance.agentRoutes ?? [])
+  }
+
+  leases(): readonly Lease[] {
+    return [...this.#open.values()].flatMap(({ source }) => source.instance.leases?.() ?? [])
+  }
+
+  async #openChanged(
+    settings: Settings,
+    sources: readonly SourceSettings[],
+  ): Promise<readonly { settings: string; source: HostedSource }[]> {
+    const changed = sources.filter(one => this.#open.get(one.name)?.settings !== JSON.stringify(one))
+    const { plugins, log } = this.#given
+    return Promise.all(changed.map(async one => ({ settings: JSON.stringify(one), source: await openSource(one, settings, plugins, log) })))
+  }
+
+  async #replace(opened: readonly { settings: string; source: HostedSource }[], keep: (name: string) => boolean): Promise<void> {
+    const { host } = this.#given
+    const gone = [...this.#open.keys()].filter(name => !keep(name) || opened.some(one => one.source.name === name))
+    for (const name of gone) {
+      this.#open.delete(name)
+      await host.remove(name)
+    }
+    for (const one of opened) {
+      this.#open.set(one.source.name, one)
+      host.add(one.source)
+    }
+  }
+
+  /** One change at a time: two that overlap would start a source twice. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const result = this.#turn.then(work)
+    this.#turn = result.catch(() => undefined)
+    return result
+  }
+}
