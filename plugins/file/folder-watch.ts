@@ -51,7 +51,7 @@ export class FolderWatch {
 
   #watch(folder: string, names: ReadonlySet<string>, identity: string): boolean {
     try {
-      const watcher = watch(folder, { persistent: false })
+      const watcher = watch(folder)
       const watched: Watched = { watcher, names, identity }
       watcher.on('change', (_event, name) => {
         if (typeof name !== 'string' || watched.names.has(name)) this.#onChange()

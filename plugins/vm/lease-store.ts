@@ -123,7 +123,7 @@ export class LeaseStore {
           `${this.#path} was written by a newer Isthmus (format ${version}): use that one, or move the file away`,
         )
       }
-      database.exec(schema)
+      if (version !== schemaVersion) database.exec(schema)
     } catch (error) {
       database.close()
       throw error

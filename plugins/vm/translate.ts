@@ -5,7 +5,7 @@ import type { Reason } from '../../src/model/reason.ts'
 import type { LeaseRecord, RegisteredPort, RegisteredService } from './lease.ts'
 
 /** One group per agent and service, so that a change of one touches no other. */
-export function groupId(agentId: string, { key }: Pick<RegisteredService, 'key'>): string {
+function groupId(agentId: string, { key }: Pick<RegisteredService, 'key'>): string {
   return `${agentId}/${key}`
 }
 

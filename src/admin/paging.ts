@@ -22,7 +22,7 @@ export interface ListOrder<Item> {
   readonly keys: Readonly<Record<string, (item: Item) => SortValue>>
 }
 
-export const defaultLimit = 1000
+const defaultLimit = 1000
 export const maxLimit = 10_000
 
 /**

@@ -71,7 +71,7 @@ export const proxyParams = Type.Object({ nodeId: name })
 export const proxyTypeParams = Type.Object({ nodeId: name, type: choice(resourceTypes) })
 export const objectParams = Type.Object({ kind: name, namespace: name, name })
 
-export const reasonBody = Type.Object({ code: Type.String(), text: Type.String() })
+const reasonBody = Type.Object({ code: Type.String(), text: Type.String() })
 
 export const endpointBody = Type.Object({
   service: Type.String({ description: 'namespace/name' }),

@@ -1,5 +1,5 @@
 import { Argument, type Command } from 'commander'
-import type { CommandContext, Register } from './command.ts'
+import type { Register } from './command.ts'
 
 const shells = ['bash', 'zsh', 'fish'] as const
 type Shell = (typeof shells)[number]
@@ -24,14 +24,8 @@ export const register: Register = (program, context) => {
     .addArgument(new Argument('<shell>', 'your shell').choices(shells))
     .description('Completion script: source <(isthmus completion bash), or for fish: isthmus completion fish | source')
     .action(async (shell: Shell) => {
-      const { buildProgram } = await import('./program.ts')
-      context.io.out.write(script(shell, completables(await buildProgram('*', quiet(context)))))
+      context.io.out.write(script(shell, completables(await context.everything())))
     })
-}
-
-/** Loading the other commands must not run anything. */
-function quiet(context: CommandContext): CommandContext {
-  return { ...context, exit: () => undefined }
 }
 
 function completables(program: Command): readonly Completable[] {

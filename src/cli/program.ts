@@ -18,7 +18,7 @@ const exitCodes: Partial<Record<ErrorCode, ExitCode>> = {
  */
 export async function run(args: readonly string[], io: Io = processIo()): Promise<number> {
   let exitCode: number = 0
-  const context: CommandContext = { io, exit: code => (exitCode = code) }
+  const context: CommandContext = { io, exit: code => (exitCode = code), everything: () => buildProgram('*', context) }
   try {
     const ordered = commandFirst(args)
     const program = await buildProgram(ordered[0], context)
@@ -40,7 +40,7 @@ export async function run(args: readonly string[], io: Io = processIo()): Promis
  * The program with the one command that is called fully there, and the others as names for the help.
  * @param called name of the command; undefined loads none, `*` all
  */
-export async function buildProgram(called: string | undefined, context: CommandContext): Promise<Command> {
+async function buildProgram(called: string | undefined, context: CommandContext): Promise<Command> {
   const { io } = context
   const program = new Command('isthmus')
     .description('Kubernetes, Consul and virtual machines as one explained endpoint table for Envoy')

@@ -12,7 +12,10 @@ import type { ServiceKey } from '../model/service-key.ts'
 export interface SourcePlugin<Settings = unknown> {
   /** The `type` in isthmus.yaml. */
   readonly type: string
-  /** TypeBox schema of the source's own keys (without `name`, `type`, `namespace`, `addresses`, which every source has). */
+  /**
+   * TypeBox schema of the source's own keys (without `name`, `type`, `namespace`, `addresses`, which every source has). Objects in it take
+   * no unknown keys unless they say so, its defaults are filled in, and a string of format `path` arrives as an absolute path.
+   */
   readonly schema: TSchema
   create(settings: Settings, given: SourceGiven): SourceInstance
 }

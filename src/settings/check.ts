@@ -1,4 +1,4 @@
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import addFormats from 'ajv-formats'
 import ipaddr from 'ipaddr.js'
 import { didYouMean } from '../model/nearest.ts'
@@ -14,8 +14,9 @@ const formats: Readonly<Record<string, string>> = {
   uri: 'a URL such as http://127.0.0.1:8500',
 }
 
-// Types are never coerced: `port: "80"` is a mistake to show, not to mend. Defaults of plugins' schemas are filled in.
-const ajv = new Ajv2020({ allErrors: true, useDefaults: true, strict: false, verbose: true })
+// Types are never coerced: `port: "80"` is a mistake to show, not to mend. Defaults of plugins' schemas are filled in. TypeBox makes the
+// schemas, so they are not checked themselves, which would cost 20 MB.
+const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: false, verbose: true, meta: false, validateSchema: false })
 // CommonJS: the function is the module itself or its default, depending on who loads it.
 const installFormats = addFormats as unknown as typeof addFormats.default
 installFormats(ajv)

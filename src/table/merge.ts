@@ -3,7 +3,7 @@ import type { EndpointGroup } from '../model/endpoint-group.ts'
 import type { Presence } from '../model/health.ts'
 import type { Reason } from '../model/reason.ts'
 import type { ServiceKey } from '../model/service-key.ts'
-import { sameEndpoint } from './same-endpoint.ts'
+import { sameEndpoint } from '../model/same-endpoint.ts'
 import type { Evidence, PoolEndpoint, PoolView } from './pool-view.ts'
 
 /** What one source says of one service. */

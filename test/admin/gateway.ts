@@ -13,7 +13,7 @@ import type { ProxyResourceStatus, ProxyStatus } from '../../src/xds/status.ts'
 import { selectEndpoints } from '../../src/xds/generate/select-endpoints.ts'
 
 /** A clock that stands still: nobody waits for it, `sleep` ends by its signal or by `ring`. */
-export class StillClock implements Clock {
+class StillClock implements Clock {
   readonly #sleepers = new Set<() => void>()
   readonly #watchers: (() => void)[] = []
 

@@ -157,5 +157,5 @@ void t.test('an agent keeps trying while the gateway is away', async test => {
   // The second one knows nothing: its answer is "unknown lease".
   const second = await startGateway(test, first.port)
   await second.recording.until(() => healthOf(second.recording) === 'healthy')
-  test.equal(agent.log.filter(line => line === 'registered').length, 2)
+  test.ok(agent.log.includes('the gateway does not know this lease, registering again'))
 })

@@ -1,4 +1,4 @@
-import type { Endpoint } from '../model/endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
 
 /** Whether two endpoints say the same. Identity is the common answer: sources keep the objects that did not change. */
 export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
