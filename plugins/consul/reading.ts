@@ -44,10 +44,11 @@ export function judge(answer: ConsulAnswer, fits: (body: unknown) => boolean, fo
 
 function doubtsOf(answer: ConsulAnswer): readonly Doubt[] {
   const doubts: Doubt[] = []
-  if (header(answer, 'x-consul-knownleader') === 'false') doubts.push('no-leader')
+  // An answer from the agent's own stream of events says `false` here, and nothing of a last contact: it knows neither (rule 11).
+  const streamed = header(answer, 'x-consul-query-backend') === 'streaming'
+  if (!streamed && header(answer, 'x-consul-knownleader') === 'false') doubts.push('no-leader')
   if (header(answer, 'x-consul-results-filtered-by-acls') === 'true') doubts.push('acl-filtered')
-  // Streaming answers may lack these two headers, which then say nothing.
-  if (Number(header(answer, 'x-consul-lastcontact') ?? 0) > maxLastContactMs) doubts.push('stale-server')
+  if (!streamed && Number(header(answer, 'x-consul-lastcontact') ?? 0) > maxLastContactMs) doubts.push('stale-server')
   if (Number(header(answer, 'age') ?? 0) > 0) doubts.push('cached-offline')
   return doubts
 }
