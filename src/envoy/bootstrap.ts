@@ -27,7 +27,7 @@ export interface XdsTls {
 }
 
 /** Name of the one cluster in the bootstrap: the control plane itself. */
-export const xdsClusterName = 'isthmus_xds'
+const xdsClusterName = 'isthmus_xds'
 
 /** Emissary's default for `regex_max_size`; Envoy's own 100 would refuse patterns that Emissary takes (emissary-resources.md 6). */
 const regexProgramSize = 200

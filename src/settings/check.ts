@@ -52,7 +52,7 @@ export function check(validate: ValidateFunction, value: unknown, at: Path = [],
 }
 
 /** `unknown key; did you mean "listen"?`, or the keys there are. */
-export function unknownKey(key: string, known: readonly string[]): string {
+function unknownKey(key: string, known: readonly string[]): string {
   const suggestion = didYouMean(key, known)
   return `unknown key; ${suggestion === '' ? `known here: ${known.join(', ')}` : suggestion}`
 }

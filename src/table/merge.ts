@@ -14,7 +14,7 @@ export interface Contribution {
 }
 
 /** Source types, most trusted first, where several know the same address and port (reference/discovery.md 1.2 b). */
-export const precedence: readonly string[] = ['vm', 'kubernetes', 'consul', 'dns', 'file']
+const precedence: readonly string[] = ['vm', 'kubernetes', 'consul', 'dns', 'file']
 
 /**
  * The union of what every source knows of a service (reference/discovery.md 1.2): one endpoint per (address, port, protocol), all its

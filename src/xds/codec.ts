@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs'
 import protobuf from 'protobufjs'
 import { toProtoJson } from './proto-json.ts'
-import { toWireForm } from './wire-form.ts'
+import { type PlainMessage, toWireForm } from './wire-form.ts'
 
-/** A message as a plain object: camelCase fields, enum values by name, 64-bit integers as numbers. */
-export type PlainMessage = Readonly<Record<string, unknown>>
+export type { PlainMessage }
 
 /** A google.protobuf.Any, ready to be put into a message. */
 export interface PlainAny {

@@ -1,5 +1,7 @@
 import protobuf from 'protobufjs'
-import type { PlainMessage } from './codec.ts'
+
+/** A message as a plain object: camelCase fields, enum values by name, 64-bit integers as numbers. */
+export type PlainMessage = Readonly<Record<string, unknown>>
 
 /**
  * What protobufjs can encode, from what people write: enum names become numbers, map keys are sorted. Fields set to undefined are left out.

@@ -4,7 +4,7 @@ import { serviceKey } from '../../../src/model/service-key.ts'
 import { mergePool } from '../../../src/table/merge.ts'
 import type { PoolView } from '../../../src/table/reader.ts'
 
-export const web = serviceKey('shop', 'web')
+const web = serviceKey('shop', 'web')
 
 /** An endpoint as a test writes it: `10.0.0.1:80`, an id of its own unless one is given. */
 export function endpoint(at: string, change: Partial<Endpoint> = {}): Endpoint {
