@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
 import { createAdmin } from './admin/app.ts'
 import type { Readiness } from './admin/readers.ts'
 import { compile } from './compile/emissary/compile.ts'
@@ -17,6 +17,7 @@ import { bootstrap } from './envoy/bootstrap.ts'
 import { EnvoySupervisor } from './envoy/supervisor.ts'
 import { directorySource } from './manifests/directory.ts'
 import { ManifestStore } from './manifests/store.ts'
+import { IsthmusError } from './model/errors.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
 import { defaultBounds, Scheduler, systemTimers } from './reconcile/scheduler.ts'
 import type { Settings } from './settings/settings.ts'
@@ -95,10 +96,18 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
       return result
     },
   })
+  /** Settles when the Consul sources that the last compilation asked for have been added. */
+  let requested: Promise<void> = Promise.resolve()
   const flushStructure = (): void => {
-    reconciler.flushStructure()
+    try {
+      reconciler.flushStructure()
+    } catch (error) {
+      // A defect of ours: what was served before goes on being served (xds.md L2).
+      log.error({ error }, 'a defect stopped a compilation, please report it; what was served before stays')
+      return
+    }
     wanted.replace(reconciler.assignments.keys())
-    void sources.request(settings, requests)
+    requested = sources.request(settings, requests)
   }
   const scheduler = new Scheduler(systemTimers, defaultBounds, { endpoints: () => table.settle(), structure: flushStructure })
   table.onChange(change => {
@@ -108,8 +117,15 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   })
   store.onChange(() => scheduler.structureChanged())
 
+  const allSynced = (): boolean => host.allSynced && manifests.allSynced
   const openWhenSynced = (): void => {
-    if (host.allSynced && manifests.allSynced) openGate()
+    if (gate.open || !allSynced()) return
+    table.settle()
+    scheduler.flushStructureNow()
+    // Objects may ask for Consul sources, whose first read is waited for like that of all others.
+    void requested.then(() => {
+      if (allSynced()) openGate()
+    })
   }
   const openGate = (): void => {
     if (gate.open) return
@@ -163,6 +179,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   metrics.observe({ table, sources: host, proxies: xds.proxies, objects: store, leases, resources: () => cache.counts() })
 
   let agents: FastifyInstance | undefined
+  let agentRoutes: readonly FastifyPluginCallback[] = []
   let envoy: EnvoySupervisor | undefined
   let gateTimer: NodeJS.Timeout | undefined
   let stopping: Promise<void> | undefined
@@ -174,11 +191,27 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     for (const path of paths) if (!manifests.names.includes(path)) manifests.add(path, directorySource({ path, namespace: 'default' }))
   }
 
+  /** The sources that agents register with are new objects after a change of their settings, and a server cannot swap its routes. */
+  const serveAgents = async (): Promise<void> => {
+    const routes = sources.agentRoutes
+    if (agents !== undefined && routes.length === agentRoutes.length && routes.every((one, index) => one === agentRoutes[index])) return
+    await agents?.close()
+    agentRoutes = routes
+    agents = createAgentsListener(routes, settings.agents.tls)
+    const { host: address, port } = settings.agents.listen
+    addresses.agents = await listen(agents, 'agents.listen', { host: address, port: addresses.agents === 0 ? port : addresses.agents })
+  }
+
   const start = async (): Promise<void> => {
+    if (settings.envoy.mode === 'supervise' && settings.xds.tls !== undefined) {
+      throw new IsthmusError(
+        'settings-invalid',
+        'envoy.mode: supervise and xds.tls exclude each other: run Envoy yourself with `isthmus bootstrap`',
+      )
+    }
     await sources.configure(settings)
-    agents = createAgentsListener(sources.agentRoutes, settings.agents.tls)
     addresses.admin = await listen(admin, 'admin.listen', settings.admin.listen)
-    addresses.agents = await listen(agents, 'agents.listen', settings.agents.listen)
+    await serveAgents()
     addresses.xds = await xds.listen(settings.xds.listen, settings.xds.tls)
     await followManifests(settings)
     gateTimer = setTimeout(openGate, settings.startup.gateSeconds * 1000)
@@ -230,6 +263,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
         key => JSON.stringify(next[key]) !== JSON.stringify(settings[key]),
       )
       settings = { ...settings, sources: next.sources, manifests: next.manifests, defaults: next.defaults }
+      await serveAgents()
       await followManifests(next)
       scheduler.structureChanged()
       log.info({ restartFor: fixed }, 'settings were read again')
