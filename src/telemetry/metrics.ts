@@ -11,6 +11,9 @@ export type ChangeStage = 'source_to_table' | 'table_to_write' | 'write_to_ack' 
 /** 0.1 ms to 10 s. */
 const buckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
+/** How often the event loop is asked whether it is late. */
+const loopSampleMs = 10
+
 /** What one gateway counts. Each has a registry of its own: nothing here is global. */
 export interface Metrics {
   /** For `GET /metrics`. */
@@ -49,7 +52,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   const nacks = new Counter({ name: 'isthmus_xds_nacks_total', help: 'xDS responses that were rejected.', registers })
   const bytes = new Counter({ name: 'isthmus_xds_response_bytes_total', help: 'Bytes of xDS responses sent.', registers })
 
-  const delay = monitorEventLoopDelay({ resolution: 20 })
+  const delay = monitorEventLoopDelay({ resolution: loopSampleMs })
   delay.enable()
   new Gauge({
     name: 'isthmus_event_loop_delay_seconds',
@@ -80,7 +83,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   }
 }
 
-/** The histogram counts nanoseconds; before its first sample it has no number. */
+/** The histogram counts whole timer intervals in nanoseconds, the delay is what exceeds them; before its first sample it has no number. */
 function seconds(nanoseconds: number): number {
-  return Number.isFinite(nanoseconds) ? nanoseconds / 1e9 : 0
+  return Number.isFinite(nanoseconds) ? Math.max(0, nanoseconds / 1e9 - loopSampleMs / 1000) : 0
 }
