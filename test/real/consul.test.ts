@@ -5,7 +5,12 @@ import { eventually } from '../tools/process.ts'
 import { mappingObject, startStage, vmService } from './stage.ts'
 
 interface Listed {
-  readonly items: readonly { readonly port: number; readonly health: string; readonly presence: string; readonly reasons: readonly { code: string }[] }[]
+  readonly items: readonly {
+    readonly port: number
+    readonly health: string
+    readonly presence: string
+    readonly reasons: readonly { code: string }[]
+  }[]
 }
 
 t.test('one service, two registries: Consul and a VM agent answer under one name', async t => {
