@@ -1,0 +1,106 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { findOnPath } from '../tools/cache.ts'
+import { freePorts } from '../tools/local.ts'
+import { type Child, startProcess } from '../tools/process.ts'
+import { type Plan, serviceName } from './plan.ts'
+
+/** A gateway in a process of its own. */
+export interface BenchGateway {
+  readonly ports: { readonly xds: number; readonly admin: number; readonly agents: number }
+  /** Resident memory now and at most, MB. */
+  memory(): Promise<{ now: number; most: number }>
+  /** User and system time used so far, ms. */
+  cpu(): Promise<number>
+  ready(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface BenchPorts {
+  readonly xds: number
+  readonly admin: number
+  readonly agents: number
+}
+
+export async function benchPorts(): Promise<BenchPorts> {
+  const [xds = 0, admin = 0, agents = 0] = await freePorts(3)
+  return { xds, admin, agents }
+}
+
+/** Starts `isthmus serve` with one Listener, one Host, a Mapping per service and the sources given; pinned to CPU 0 where taskset is. */
+export async function startGateway(plan: Plan, sources: readonly string[], ports: BenchPorts): Promise<BenchGateway> {
+  const folder = await mkdtemp(join(tmpdir(), 'isthmus-bench-'))
+  await mkdir(join(folder, 'manifests'))
+  await writeFile(join(folder, 'manifests', 'bench.yaml'), manifests(plan))
+  const file = join(folder, 'isthmus.yaml')
+  const listen = (port: number): string => `"127.0.0.1:${String(port)}"`
+  await writeFile(
+    file,
+    `id: bench
+state: { path: ":memory:" }
+xds: { listen: ${listen(ports.xds)} }
+admin: { listen: ${listen(ports.admin)} }
+agents: { listen: ${listen(ports.agents)} }
+log: { level: warn }
+manifests: [{ type: directory, path: ./manifests }]
+sources:
+${sources.map(source => `  - ${source}\n`).join('')}`,
+  )
+  const main = new URL('../../src/main.ts', import.meta.url).pathname
+  const serve = [process.execPath, main, 'serve', '-c', file]
+  const taskset = await findOnPath('taskset')
+  const [program = '', ...args] = taskset === undefined ? serve : [taskset, '-c', '0', ...serve]
+  const child = await startProcess(program, args)
+  return {
+    ports,
+    memory: () => memoryOf(child.pid),
+    cpu: () => cpuOf(child.pid),
+    async ready() {
+      await child.until('the gateway is not ready', async () => (await fetch(`http://127.0.0.1:${String(ports.admin)}/readyz`)).ok, 60_000)
+    },
+    stop: () => stop(child, folder),
+  }
+}
+
+async function stop(child: Child, folder: string): Promise<void> {
+  await child.stop()
+  await rm(folder, { recursive: true, force: true })
+}
+
+async function memoryOf(pid: number): Promise<{ now: number; most: number }> {
+  const status = await readFile(`/proc/${String(pid)}/status`, 'utf8')
+  const megabytes = (key: string): number => Number(new RegExp(`${key}:\\s+(\\d+)`).exec(status)?.[1] ?? Number.NaN) / 1000
+  return { now: megabytes('VmRSS'), most: megabytes('VmHWM') }
+}
+
+/** All threads: schedstat counts nanoseconds, where stat counts ticks of 10 ms. */
+async function cpuOf(pid: number): Promise<number> {
+  const { readdir } = await import('node:fs/promises')
+  let total = 0
+  for (const thread of await readdir(`/proc/${String(pid)}/task`)) {
+    const text = await readFile(`/proc/${String(pid)}/task/${thread}/schedstat`, 'utf8').catch(() => '0')
+    total += Number(text.split(' ')[0]) / 1e6
+  }
+  return total
+}
+
+function manifests(plan: Plan): string {
+  const head = `apiVersion: getambassador.io/v3alpha1
+kind: Listener
+metadata: { name: bench }
+spec: { port: 8080, protocol: HTTP, securityModel: INSECURE, hostBinding: { namespace: { from: ALL } } }
+---
+apiVersion: getambassador.io/v3alpha1
+kind: Host
+metadata: { name: bench }
+spec: { hostname: "*", requestPolicy: { insecure: { action: Route } } }
+`
+  const mapping = (name: string): string => `---
+apiVersion: getambassador.io/v3alpha1
+kind: Mapping
+metadata: { name: ${name} }
+spec: { hostname: "*", prefix: /${name}/, service: ${name} }
+`
+  return head + Array.from({ length: plan.services }, (_, service) => mapping(serviceName(service))).join('')
+}
