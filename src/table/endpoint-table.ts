@@ -1,6 +1,6 @@
 import type { EndpointGroup } from '../model/endpoint-group.ts'
 import type { ServiceKey } from '../model/service-key.ts'
-import { type Contribution, mergePool } from './merge.ts'
+import { type GroupChange, mergePool } from './merge.ts'
 import type { PoolView, TableChange, TableReader } from './reader.ts'
 
 /** One source's groups. */
@@ -12,8 +12,11 @@ interface Shard {
 
 /** One service: its groups by source, kept apart (style.md, principle 5), and the last merge of them. */
 interface Pool {
+  readonly service: ServiceKey
   readonly shards: Map<string, Shard>
   view: PoolView | undefined
+  /** Groups that were touched since the last merge, each as it was then. */
+  touched: Map<string, { readonly shard: Shard; readonly id: string; readonly before: EndpointGroup | undefined }> | undefined
 }
 
 /**
@@ -24,7 +27,7 @@ export class EndpointTable implements TableReader {
   readonly #pools = new Map<ServiceKey, Pool>()
   /** Which service each group of a source is filed under, to take it out of there when it moves or goes. */
   readonly #homes = new Map<string, Map<string, ServiceKey>>()
-  readonly #dirty = new Set<ServiceKey>()
+  readonly #dirty = new Set<Pool>()
   readonly #listeners = new Set<(change: TableChange) => void>()
   readonly #onDirty: () => void
   #dirtySince = Infinity
@@ -46,8 +49,9 @@ export class EndpointTable implements TableReader {
   }
 
   pool(service: ServiceKey): PoolView | undefined {
-    if (this.#dirty.has(service)) this.settle()
-    return this.#pools.get(service)?.view
+    const pool = this.#pools.get(service)
+    if (pool !== undefined && this.#dirty.has(pool)) this.settle()
+    return pool?.view
   }
 
   *pools(): Iterable<PoolView> {
@@ -66,17 +70,11 @@ export class EndpointTable implements TableReader {
     if (homes === undefined) this.#homes.set(source.name, (homes = new Map<string, ServiceKey>()))
     for (const group of groups) {
       const home = homes.get(group.id)
-      if (home !== undefined && home !== group.service) this.#remove(source.name, home, group.id)
-      if (group.endpoints.length === 0) {
-        homes.delete(group.id)
-        // A service that a source names is known, even if it has no endpoint.
-        this.#entry(group.service)
-        if (home === group.service) this.#remove(source.name, home, group.id)
-        this.#dirty.add(group.service)
-      } else {
-        homes.set(group.id, group.service)
-        this.#put(source, group)
-      }
+      if (home !== undefined && home !== group.service) this.#put(source, home, group.id, undefined)
+      if (group.endpoints.length > 0) homes.set(group.id, group.service)
+      else homes.delete(group.id)
+      // A service that a source names is known, even if it has no endpoint.
+      this.#put(source, group.service, group.id, group.endpoints.length > 0 ? group : undefined)
     }
     this.#mark(receivedAt)
   }
@@ -88,7 +86,7 @@ export class EndpointTable implements TableReader {
     for (const [id, service] of homes ?? []) {
       if (keep.has(id)) continue
       homes?.delete(id)
-      this.#remove(source, service, id)
+      this.#put({ name: source, type: '' }, service, id, undefined)
       pruned++
     }
     this.#mark(receivedAt)
@@ -111,10 +109,10 @@ export class EndpointTable implements TableReader {
     if (this.#dirty.size === 0) return
     const receivedAt = this.#dirtySince
     const pools: TableChange['pools'][number][] = []
-    for (const service of this.#dirty) {
-      const pool = this.#entry(service)
+    for (const pool of this.#dirty) {
       const before = pool.view
-      const after = mergePool(service, contributions(pool), before)
+      const after = mergePool(pool.service, before, changesOf(pool), [...pool.shards.keys()].sort())
+      pool.touched = undefined
       if (after === before) continue
       pool.view = after
       this.#endpoints += after.endpoints.length - (before?.endpoints.length ?? 0)
@@ -130,26 +128,30 @@ export class EndpointTable implements TableReader {
 
   #entry(service: ServiceKey): Pool {
     let pool = this.#pools.get(service)
-    if (pool === undefined) this.#pools.set(service, (pool = { shards: new Map<string, Shard>(), view: undefined }))
+    if (pool === undefined) {
+      pool = { service, shards: new Map<string, Shard>(), view: undefined, touched: undefined }
+      this.#pools.set(service, pool)
+      this.#dirty.add(pool)
+    }
     return pool
   }
 
-  #put(source: { readonly name: string; readonly type: string }, group: EndpointGroup): void {
-    const { shards } = this.#entry(group.service)
-    let shard = shards.get(source.name)
-    if (shard === undefined)
-      shards.set(source.name, (shard = { source: source.name, sourceType: source.type, groups: new Map<string, EndpointGroup>() }))
-    if (shard.groups.get(group.id) === group) return
-    shard.groups.set(group.id, group)
-    this.#dirty.add(group.service)
-  }
-
-  #remove(source: string, service: ServiceKey, id: string): void {
-    const shards = this.#entry(service).shards
-    const shard = shards.get(source)
-    if (shard?.groups.delete(id) !== true) return
-    if (shard.groups.size === 0) shards.delete(source)
-    this.#dirty.add(service)
+  /** Files a group under a service, or takes it away, and remembers what was there. */
+  #put(source: { readonly name: string; readonly type: string }, service: ServiceKey, id: string, group: EndpointGroup | undefined): void {
+    const pool = this.#entry(service)
+    let shard = pool.shards.get(source.name)
+    const before = shard?.groups.get(id)
+    if (before === group) return
+    if (shard === undefined) {
+      shard = { source: source.name, sourceType: source.type, groups: new Map<string, EndpointGroup>() }
+      pool.shards.set(source.name, shard)
+    }
+    if (group !== undefined) shard.groups.set(id, group)
+    else if (shard.groups.delete(id) && shard.groups.size === 0) pool.shards.delete(source.name)
+    const key = `${source.name}\0${id}`
+    pool.touched ??= new Map()
+    if (!pool.touched.has(key)) pool.touched.set(key, { shard, id, before })
+    this.#dirty.add(pool)
   }
 
   #mark(receivedAt: number): void {
@@ -159,6 +161,12 @@ export class EndpointTable implements TableReader {
   }
 }
 
-function contributions(pool: Pool): readonly Contribution[] {
-  return [...pool.shards.values()].map(shard => ({ source: shard.source, sourceType: shard.sourceType, groups: shard.groups.values() }))
+function changesOf(pool: Pool): readonly GroupChange[] {
+  return [...(pool.touched?.values() ?? [])].map(({ shard, id, before }) => ({
+    source: shard.source,
+    sourceType: shard.sourceType,
+    before,
+    // The source may have come back meanwhile with a shard of its own.
+    after: pool.shards.get(shard.source)?.groups.get(id),
+  }))
 }

@@ -1,120 +1,93 @@
 import type { Endpoint } from '../model/endpoint.ts'
 import type { EndpointGroup } from '../model/endpoint-group.ts'
-import type { Presence } from '../model/health.ts'
-import type { Reason } from '../model/reason.ts'
-import type { ServiceKey } from '../model/service-key.ts'
 import { sameEndpoint } from '../model/same-endpoint.ts'
+import type { ServiceKey } from '../model/service-key.ts'
+import { byTrust, decide } from './decide.ts'
+import { comparePlaces, findPlace } from './pool-order.ts'
 import type { Evidence, PoolEndpoint, PoolView } from './pool-view.ts'
 
-/** What one source says of one service. */
-export interface Contribution {
+const noEndpoints: readonly PoolEndpoint[] = Object.freeze([])
+const none: readonly Evidence[] = Object.freeze([])
+
+/** One group of one source, before and after; undefined: it was, or is, not there. */
+export interface GroupChange {
   readonly source: string
   readonly sourceType: string
-  readonly groups: Iterable<EndpointGroup>
+  readonly before: EndpointGroup | undefined
+  readonly after: EndpointGroup | undefined
 }
-
-/** Source types, most trusted first, where several know the same address and port (reference/discovery.md 1.2 b). */
-const precedence: readonly string[] = ['vm', 'kubernetes', 'consul', 'dns', 'file']
 
 /**
- * The union of what every source knows of a service (reference/discovery.md 1.2): one endpoint per (address, port, protocol), all its
- * evidence kept, weights never summed. Pure and independent of the order of contributions and groups. Whatever equals its part of
- * `former` is that same object, up to the whole view: identity means "no change" downstream.
+ * The union of what every source knows of a service (reference/discovery.md 1.2): one endpoint per address, port and protocol, all its
+ * evidence kept, weights never summed. Takes the former view and the groups that changed since, so that one changed endpoint among a
+ * thousand costs one decision. Pure; the result does not depend on the order or the steps in which the groups came. Whatever equals its
+ * part of `former` is that same object, up to the whole view: identity means "no change" downstream.
+ * @param sources names of the sources that know the service now, sorted
  */
-export function mergePool(service: ServiceKey, contributions: readonly Contribution[], former: PoolView | undefined): PoolView {
-  const before = new Map<string, PoolEndpoint>()
-  for (const endpoint of former?.endpoints ?? []) before.set(endpointKey(endpoint), endpoint)
+export function mergePool(
+  service: ServiceKey,
+  former: PoolView | undefined,
+  changes: readonly GroupChange[],
+  sources: readonly string[],
+): PoolView {
+  const endpoints = mergeEndpoints(former?.endpoints ?? noEndpoints, changes)
+  if (former !== undefined && endpoints === former.endpoints && sameItems(former.sources, sources)) return former
+  return Object.freeze({ service, mode: 'union', endpoints, sources })
+}
 
-  const evidences = new Map<string, Evidence | Evidence[]>()
-  for (const { source, sourceType, groups } of contributions) {
-    for (const group of groups) {
-      for (const endpoint of group.endpoints) {
-        const key = endpointKey(endpoint)
-        const old = before.get(key)?.evidence.find(known => known.source === source && known.group === group.id)
-        const evidence =
-          old !== undefined && sameEndpoint(old.endpoint, endpoint) ? old : Object.freeze({ source, sourceType, group: group.id, endpoint })
-        const others = evidences.get(key)
-        if (others === undefined) evidences.set(key, evidence)
-        else if (Array.isArray(others)) others.push(evidence)
-        else evidences.set(key, [others, evidence])
-      }
+function mergeEndpoints(former: readonly PoolEndpoint[], changes: readonly GroupChange[]): readonly PoolEndpoint[] {
+  const touched = touchedPlaces(former, changes)
+  const merged: PoolEndpoint[] = []
+  let from = 0
+  let same = true
+  for (const { at, evidence } of touched) {
+    const index = at < 0 ? -at - 1 : at
+    for (; from < index; from++) merged.push(former[from] as PoolEndpoint)
+    const old = at < 0 ? undefined : former[at]
+    if (old !== undefined) from++
+    const decided =
+      evidence.length === 0 ? undefined : old !== undefined && sameItems(old.evidence, evidence) ? old : decide(Object.freeze(evidence))
+    if (decided !== undefined) merged.push(decided)
+    same &&= decided === old
+  }
+  if (same) return former
+  for (; from < former.length; from++) merged.push(former[from] as PoolEndpoint)
+  return Object.freeze(merged)
+}
+
+/** Each address and port that a changed group names or named, in canonical order, with all evidence there is for it now. */
+function touchedPlaces(former: readonly PoolEndpoint[], changes: readonly GroupChange[]): { at: number; evidence: Evidence[] }[] {
+  const named: { place: Endpoint; evidence: Evidence | undefined }[] = []
+  for (const { source, sourceType, before, after } of changes) {
+    for (const endpoint of before?.endpoints ?? []) named.push({ place: endpoint, evidence: undefined })
+    for (const endpoint of after?.endpoints ?? []) {
+      named.push({ place: endpoint, evidence: Object.freeze({ source, sourceType, group: after?.id ?? '', endpoint }) })
     }
   }
-
-  const endpoints: PoolEndpoint[] = []
-  for (const [key, found] of evidences) {
-    const evidence = Array.isArray(found) ? found.sort(byTrust) : [found]
-    const old = before.get(key)
-    endpoints.push(old !== undefined && sameItems(old.evidence, evidence) ? old : decide(evidence))
+  named.sort((a, b) => comparePlaces(a.place, b.place))
+  const changed = new Set(changes.map(change => groupKey(change.source, (change.before ?? change.after)?.id ?? '')))
+  const touched: { at: number; evidence: Evidence[] }[] = []
+  let last: { place: Endpoint; evidence: Evidence[]; old: readonly Evidence[] } | undefined
+  for (const { place, evidence } of named) {
+    if (last === undefined || comparePlaces(last.place, place) !== 0) {
+      const at = findPlace(former, place)
+      const old = at < 0 ? none : (former[at] as PoolEndpoint).evidence
+      last = { place, old, evidence: old.filter(one => !changed.has(groupKey(one.source, one.group))) }
+      touched.push({ at, evidence: last.evidence })
+    }
+    if (evidence !== undefined) last.evidence.push(keepSame(last.old, evidence))
   }
-  endpoints.sort(byAddress)
-  const sources = contributions.map(contribution => contribution.source).sort()
-  if (former !== undefined && sameItems(former.endpoints, endpoints) && sameItems(former.sources, sources)) return former
-  return Object.freeze({ service, mode: 'union', endpoints: Object.freeze(endpoints), sources: Object.freeze(sources) })
+  for (const { evidence } of touched) if (evidence.length > 1) evidence.sort(byTrust)
+  return touched
 }
 
-/** What the evidence, best first and not empty, says together: the first decides, except that draining seen by anybody wins. */
-export function decide(evidence: readonly Evidence[]): PoolEndpoint {
-  const winner = evidence[0]
-  if (winner === undefined) throw new Error('an endpoint without evidence cannot exist')
-  const { address, port, protocol, weight, presence } = winner.endpoint
-  const draining = evidence.find(one => one.endpoint.health === 'draining')
-  const reasons: Reason[] = [...winner.endpoint.reasons]
-  if (draining !== undefined && draining !== winner) {
-    reasons.push(...draining.endpoint.reasons, {
-      code: 'draining-wins',
-      text: `${draining.source} says draining, which wins over every other source`,
-    })
-  }
-  if (evidence.length > 1) {
-    const others = evidence.slice(1).map(one => one.source)
-    reasons.push({
-      code: 'merged',
-      text: `known to ${String(evidence.length)} sources; ${winner.source} decides over ${others.join(', ')}`,
-    })
-  }
-  const health = draining === undefined ? winner.endpoint.health : 'draining'
-  return Object.freeze({
-    address,
-    port,
-    protocol,
-    health,
-    presence,
-    weight,
-    winner,
-    evidence: Object.freeze(evidence),
-    reasons: Object.freeze(reasons),
-  })
+/** The former evidence that says the same, or the new one. */
+function keepSame(old: readonly Evidence[], one: Evidence): Evidence {
+  return old.find(known => known.source === one.source && known.group === one.group && sameEndpoint(known.endpoint, one.endpoint)) ?? one
 }
 
-function endpointKey(endpoint: Pick<Endpoint, 'address' | 'port' | 'protocol'>): string {
-  return `${endpoint.address} ${String(endpoint.port)}${endpoint.protocol}`
-}
-
-const presenceRank: Record<Presence, number> = { live: 0, suspect: 1, expired: 2 }
-
-function trustRank(type: string): number {
-  const rank = precedence.indexOf(type)
-  return rank < 0 ? precedence.length : rank
-}
-
-/** Live evidence before stale, then the declared order of source types, then names, so that the order is total. */
-function byTrust(a: Evidence, b: Evidence): number {
-  return (
-    presenceRank[a.endpoint.presence] - presenceRank[b.endpoint.presence] ||
-    trustRank(a.sourceType) - trustRank(b.sourceType) ||
-    compare(a.source, b.source) ||
-    compare(a.group, b.group) ||
-    compare(a.endpoint.id, b.endpoint.id)
-  )
-}
-
-function byAddress(a: PoolEndpoint, b: PoolEndpoint): number {
-  return compare(a.address, b.address) || a.port - b.port || compare(a.protocol, b.protocol)
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+function groupKey(source: string, group: string): string {
+  return `${source}\0${group}`
 }
 
 function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {

@@ -1,7 +1,7 @@
 import type { ServiceKey } from '../model/service-key.ts'
 import type { PoolView } from './pool-view.ts'
 
-export { decide } from './merge.ts'
+export { decide } from './decide.ts'
 export type { Evidence, PoolEndpoint, PoolView } from './pool-view.ts'
 
 /** The read-only face of the endpoint table. Views are frozen: they stay valid after the table moved on. */

@@ -3,23 +3,41 @@ import t from 'tap'
 import { makeEndpoint } from '../../src/model/endpoint.ts'
 import type { EndpointGroup } from '../../src/model/endpoint-group.ts'
 import { serviceKey } from '../../src/model/service-key.ts'
-import { type Contribution, mergePool } from '../../src/table/merge.ts'
+import { mergePool } from '../../src/table/merge.ts'
+import type { PoolView } from '../../src/table/reader.ts'
 
 const web = serviceKey('shop', 'web')
+
+/** What one source says of the service. */
+interface Contribution {
+  readonly source: string
+  readonly sourceType: string
+  readonly groups: readonly EndpointGroup[]
+}
+
+/** Merges everything at once, or on top of a former view that came from `before`. */
+function merge(now: readonly Contribution[], former?: PoolView, before: readonly Contribution[] = []): PoolView {
+  const changes = new Map<string, Parameters<typeof mergePool>[2][number]>()
+  for (const { source, sourceType, groups } of before)
+    for (const group of groups) changes.set(`${source} ${group.id}`, { source, sourceType, before: group, after: undefined })
+  for (const { source, sourceType, groups } of now)
+    for (const group of groups) {
+      const old = changes.get(`${source} ${group.id}`)?.before
+      changes.set(`${source} ${group.id}`, { source, sourceType, before: old, after: group })
+    }
+  const sources = now.map(contribution => contribution.source).sort()
+  return mergePool(web, former, [...changes.values()], sources)
+}
 
 function group(id: string, ...endpoints: Parameters<typeof makeEndpoint>[0][]): EndpointGroup {
   return { id, service: web, endpoints: endpoints.map(makeEndpoint) }
 }
 
 t.test('one address and port from two sources is one endpoint with two evidences, weights never summed (discovery.md 1.2)', async t => {
-  const view = mergePool(
-    web,
-    [
-      { source: 'dc1', sourceType: 'consul', groups: [group('web', { address: '10.0.0.1', port: 80, id: 'n1', weight: 100 })] },
-      { source: 'vms', sourceType: 'vm', groups: [group('a', { address: '10.0.0.1', port: 80, id: 'a', weight: 50 })] },
-    ],
-    undefined,
-  )
+  const view = merge([
+    { source: 'dc1', sourceType: 'consul', groups: [group('web', { address: '10.0.0.1', port: 80, id: 'n1', weight: 100 })] },
+    { source: 'vms', sourceType: 'vm', groups: [group('a', { address: '10.0.0.1', port: 80, id: 'a', weight: 50 })] },
+  ])
   t.equal(view.endpoints.length, 1)
   const [endpoint] = view.endpoints
   t.equal(endpoint?.weight, 50, 'the agent decides: vm > kubernetes > consul')
@@ -32,31 +50,23 @@ t.test('one address and port from two sources is one endpoint with two evidences
 
 t.test('draining seen by any source wins; live evidence decides over stale (discovery.md 1.2 a, c)', async t => {
   const at = { address: '10.0.0.1', port: 80 }
-  const draining = mergePool(
-    web,
-    [
-      { source: 'vms', sourceType: 'vm', groups: [group('a', { ...at, id: 'a' })] },
-      {
-        source: 'dc1',
-        sourceType: 'consul',
-        groups: [group('web', { ...at, id: 'n', health: 'draining', reasons: [{ code: 'maintenance', text: 'm' }] })],
-      },
-    ],
-    undefined,
-  ).endpoints[0]
+  const draining = merge([
+    { source: 'vms', sourceType: 'vm', groups: [group('a', { ...at, id: 'a' })] },
+    {
+      source: 'dc1',
+      sourceType: 'consul',
+      groups: [group('web', { ...at, id: 'n', health: 'draining', reasons: [{ code: 'maintenance', text: 'm' }] })],
+    },
+  ]).endpoints[0]
   t.equal(draining?.health, 'draining')
   t.same(
     draining?.reasons.map(reason => reason.code),
     ['maintenance', 'draining-wins', 'merged'],
   )
-  const stale = mergePool(
-    web,
-    [
-      { source: 'vms', sourceType: 'vm', groups: [group('a', { ...at, id: 'a', presence: 'expired', health: 'unhealthy' })] },
-      { source: 'dc1', sourceType: 'consul', groups: [group('web', { ...at, id: 'n' })] },
-    ],
-    undefined,
-  ).endpoints[0]
+  const stale = merge([
+    { source: 'vms', sourceType: 'vm', groups: [group('a', { ...at, id: 'a', presence: 'expired', health: 'unhealthy' })] },
+    { source: 'dc1', sourceType: 'consul', groups: [group('web', { ...at, id: 'n' })] },
+  ]).endpoints[0]
   t.equal(stale?.winner.source, 'dc1')
   t.equal(stale?.health, 'healthy')
 })
@@ -88,16 +98,34 @@ const contributionsArbitrary = fc.uniqueArray(
 
 t.test('merge is independent of arrival order, idempotent, and loses nothing', async t => {
   fc.assert(
-    fc.property(contributionsArbitrary, fc.infiniteStream(fc.nat()), (contributions: Contribution[], order) => {
-      const one = mergePool(web, contributions, undefined)
+    fc.property(contributionsArbitrary, fc.infiniteStream(fc.nat()), (contributions, order) => {
+      const one = merge(contributions)
       const shuffled = contributions
         .map(c => ({ c: { ...c, groups: [...c.groups].reverse() }, at: order.next().value as number }))
         .sort((a, b) => a.at - b.at)
         .map(({ c }) => c)
-      t.same(mergePool(web, shuffled, undefined), one)
-      t.equal(mergePool(web, shuffled, one), one, 'an equal result is the same object')
-      const told = new Set(contributions.flatMap(c => [...c.groups].flatMap(g => g.endpoints.map(e => `${e.address}:${String(e.port)}`))))
+      t.same(merge(shuffled), one)
+      t.equal(merge(shuffled, one, contributions), one, 'an equal result is the same object')
+      const told = new Set(contributions.flatMap(c => c.groups.flatMap(g => g.endpoints.map(e => `${e.address}:${String(e.port)}`))))
       t.same(new Set(one.endpoints.map(e => `${e.address}:${String(e.port)}`)), told)
+    }),
+    { numRuns: 200 },
+  )
+})
+
+t.test('a merge on top of a former view equals a merge from nothing, and keeps what did not change', async t => {
+  fc.assert(
+    fc.property(contributionsArbitrary, contributionsArbitrary, (before, other) => {
+      // One source says something else, the others what they said.
+      const now = [...before.filter(one => one.source !== other[0]?.source), ...other.slice(0, 1)]
+      const former = merge(before)
+      const stepped = merge(now, former, before)
+      const fresh = merge(now)
+      t.same(stepped, fresh)
+      for (const [index, endpoint] of stepped.endpoints.entries()) {
+        const old = former.endpoints.find(one => one.address === endpoint.address && one.port === endpoint.port)
+        if (old !== undefined && JSON.stringify(old) === JSON.stringify(fresh.endpoints[index])) t.equal(endpoint, old)
+      }
     }),
     { numRuns: 200 },
   )

@@ -14,12 +14,13 @@ export function endpoint(at: string, change: Partial<Endpoint> = {}): Endpoint {
 
 /** The pool of `web`, merged from what sources say; a source is called by its type, or `type:name`. */
 export function poolOf(sources: Readonly<Record<string, readonly Endpoint[]>>): PoolView {
-  const contributions = Object.entries(sources).map(([name, endpoints]) => ({
+  const changes = Object.entries(sources).map(([name, endpoints]) => ({
     source: name.split(':')[1] ?? name,
     sourceType: name.split(':')[0] ?? name,
-    groups: [{ id: 'web', service: web, endpoints }],
+    before: undefined,
+    after: { id: 'web', service: web, endpoints },
   }))
-  return mergePool(web, contributions, undefined)
+  return mergePool(web, undefined, changes, changes.map(change => change.source).sort())
 }
 
 /** A specification of all endpoints of `web` with the default port. */

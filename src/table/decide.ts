@@ -1,0 +1,50 @@
+import type { Presence } from '../model/health.ts'
+import type { Reason } from '../model/reason.ts'
+import type { Evidence, PoolEndpoint } from './pool-view.ts'
+
+/** Source types, most trusted first, where several know the same address and port (reference/discovery.md 1.2 b). */
+const precedence: readonly string[] = ['vm', 'kubernetes', 'consul', 'dns', 'file']
+
+/** What the evidence of one address and port, best first and not empty, says together: the first decides, except that draining seen by anybody wins. */
+export function decide(evidence: readonly Evidence[]): PoolEndpoint {
+  const winner = evidence[0]
+  if (winner === undefined) throw new Error('an endpoint without evidence cannot exist')
+  const { address, port, protocol, weight, presence } = winner.endpoint
+  const draining = evidence.find(one => one.endpoint.health === 'draining')
+  const health = draining === undefined ? winner.endpoint.health : 'draining'
+  const reasons = evidence.length === 1 ? winner.endpoint.reasons : mergedReasons(evidence, winner, draining)
+  return Object.freeze({ address, port, protocol, health, presence, weight, winner, evidence, reasons })
+}
+
+function mergedReasons(evidence: readonly Evidence[], winner: Evidence, draining: Evidence | undefined): readonly Reason[] {
+  const reasons: Reason[] = [...winner.endpoint.reasons]
+  if (draining !== undefined && draining !== winner) {
+    const text = `${draining.source} says draining, which wins over every other source`
+    reasons.push(...draining.endpoint.reasons, { code: 'draining-wins', text })
+  }
+  const others = evidence.slice(1).map(one => one.source)
+  reasons.push({ code: 'merged', text: `known to ${String(evidence.length)} sources; ${winner.source} decides over ${others.join(', ')}` })
+  return Object.freeze(reasons)
+}
+
+const presenceRank: Record<Presence, number> = { live: 0, suspect: 1, expired: 2 }
+
+function trustRank(type: string): number {
+  const rank = precedence.indexOf(type)
+  return rank < 0 ? precedence.length : rank
+}
+
+/** Live evidence before stale, then the declared order of source types, then names, so that the order is total. */
+export function byTrust(a: Evidence, b: Evidence): number {
+  return (
+    presenceRank[a.endpoint.presence] - presenceRank[b.endpoint.presence] ||
+    trustRank(a.sourceType) - trustRank(b.sourceType) ||
+    compare(a.source, b.source) ||
+    compare(a.group, b.group) ||
+    compare(a.endpoint.id, b.endpoint.id)
+  )
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
