@@ -1,28 +1,58 @@
+interface ProtoRoot {
+  readonly file: string
+  readonly messages: readonly string[]
+}
+
+/** Messages of an Envoy package, named by its folder under `envoy/` and its file there. */
+function envoy(folder: string, file: string, ...messages: string[]): ProtoRoot {
+  const protoPackage = `envoy.${folder.replaceAll('/', '.')}`
+  return { file: `envoy/${folder}/${file}.proto`, messages: messages.map(name => `${protoPackage}.${name}`) }
+}
+
 /** The messages we encode or decode, by the file that defines them. What they refer to comes along. */
-export const roots: readonly { readonly file: string; readonly messages: readonly string[] }[] = [
-  {
-    file: 'envoy/service/discovery/v3/discovery.proto',
-    messages: ['DiscoveryRequest', 'DiscoveryResponse', 'DeltaDiscoveryRequest', 'DeltaDiscoveryResponse'].map(
-      name => `envoy.service.discovery.v3.${name}`,
-    ),
-  },
-  { file: 'envoy/config/bootstrap/v3/bootstrap.proto', messages: ['envoy.config.bootstrap.v3.Bootstrap'] },
-  { file: 'envoy/config/cluster/v3/cluster.proto', messages: ['envoy.config.cluster.v3.Cluster'] },
-  { file: 'envoy/config/endpoint/v3/endpoint.proto', messages: ['envoy.config.endpoint.v3.ClusterLoadAssignment'] },
-  { file: 'envoy/config/listener/v3/listener.proto', messages: ['envoy.config.listener.v3.Listener'] },
-  { file: 'envoy/config/route/v3/route.proto', messages: ['envoy.config.route.v3.RouteConfiguration'] },
-  { file: 'envoy/service/runtime/v3/rtds.proto', messages: ['envoy.service.runtime.v3.Runtime'] },
-  {
-    file: 'envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto',
-    messages: ['envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'],
-  },
-  { file: 'envoy/extensions/filters/http/router/v3/router.proto', messages: ['envoy.extensions.filters.http.router.v3.Router'] },
-  {
-    file: 'envoy/extensions/transport_sockets/tls/v3/tls.proto',
-    messages: ['Secret', 'UpstreamTlsContext', 'DownstreamTlsContext'].map(name => `envoy.extensions.transport_sockets.tls.v3.${name}`),
-  },
-  {
-    file: 'envoy/extensions/upstreams/http/v3/http_protocol_options.proto',
-    messages: ['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'],
-  },
+export const roots: readonly ProtoRoot[] = [
+  // The protocol, and what an Envoy is told.
+  envoy('service/discovery/v3', 'discovery', 'DiscoveryRequest', 'DiscoveryResponse', 'DeltaDiscoveryRequest', 'DeltaDiscoveryResponse'),
+  envoy('service/status/v3', 'csds', 'ClientStatusRequest', 'ClientStatusResponse'),
+  envoy('config/bootstrap/v3', 'bootstrap', 'Bootstrap'),
+  envoy('config/cluster/v3', 'cluster', 'Cluster'),
+  envoy('config/endpoint/v3', 'endpoint', 'ClusterLoadAssignment'),
+  envoy('config/listener/v3', 'listener', 'Listener'),
+  envoy('config/route/v3', 'route', 'RouteConfiguration'),
+  envoy('service/runtime/v3', 'rtds', 'Runtime'),
+  envoy('extensions/transport_sockets/tls/v3', 'tls', 'UpstreamTlsContext', 'DownstreamTlsContext'),
+  envoy('extensions/transport_sockets/tls/v3', 'secret', 'Secret'),
+  envoy('extensions/transport_sockets/raw_buffer/v3', 'raw_buffer', 'RawBuffer'),
+  envoy('extensions/transport_sockets/proxy_protocol/v3', 'upstream_proxy_protocol', 'ProxyProtocolUpstreamTransport'),
+  envoy('extensions/upstreams/http/v3', 'http_protocol_options', 'HttpProtocolOptions'),
+  // Listeners: filters of connections.
+  envoy('extensions/filters/listener/tls_inspector/v3', 'tls_inspector', 'TlsInspector'),
+  envoy('extensions/filters/listener/proxy_protocol/v3', 'proxy_protocol', 'ProxyProtocol'),
+  envoy('extensions/filters/network/http_connection_manager/v3', 'http_connection_manager', 'HttpConnectionManager'),
+  envoy('extensions/filters/network/tcp_proxy/v3', 'tcp_proxy', 'TcpProxy'),
+  envoy('extensions/access_loggers/file/v3', 'file', 'FileAccessLog'),
+  envoy('extensions/access_loggers/stream/v3', 'stream', 'StdoutAccessLog', 'StderrAccessLog'),
+  // Filters of HTTP requests, and what a route sets for them.
+  envoy('extensions/filters/http/router/v3', 'router', 'Router'),
+  envoy('extensions/filters/http/buffer/v3', 'buffer', 'Buffer', 'BufferPerRoute'),
+  envoy('extensions/filters/http/compressor/v3', 'compressor', 'Compressor', 'CompressorPerRoute'),
+  envoy('extensions/compression/gzip/compressor/v3', 'gzip', 'Gzip'),
+  envoy('extensions/filters/http/cors/v3', 'cors', 'Cors', 'CorsPolicy'),
+  envoy('extensions/filters/http/custom_response/v3', 'custom_response', 'CustomResponse'),
+  envoy('extensions/http/custom_response/local_response_policy/v3', 'local_response_policy', 'LocalResponsePolicy'),
+  envoy('extensions/filters/http/ext_authz/v3', 'ext_authz', 'ExtAuthz', 'ExtAuthzPerRoute'),
+  envoy('extensions/filters/http/fault/v3', 'fault', 'HTTPFault'),
+  envoy('extensions/filters/http/grpc_http1_bridge/v3', 'config', 'Config'),
+  envoy('extensions/filters/http/grpc_stats/v3', 'config', 'FilterConfig'),
+  envoy('extensions/filters/http/grpc_web/v3', 'grpc_web', 'GrpcWeb'),
+  envoy('extensions/filters/http/health_check/v3', 'health_check', 'HealthCheck'),
+  envoy('extensions/filters/http/local_ratelimit/v3', 'local_rate_limit', 'LocalRateLimit'),
+  envoy('extensions/filters/http/lua/v3', 'lua', 'Lua', 'LuaPerRoute'),
+  envoy('extensions/filters/http/ratelimit/v3', 'rate_limit', 'RateLimit', 'RateLimitPerRoute'),
+  envoy('extensions/filters/http/rbac/v3', 'rbac', 'RBAC', 'RBACPerRoute'),
+  // How a cluster picks its endpoint.
+  envoy('extensions/load_balancing_policies/least_request/v3', 'least_request', 'LeastRequest'),
+  envoy('extensions/load_balancing_policies/maglev/v3', 'maglev', 'Maglev'),
+  envoy('extensions/load_balancing_policies/ring_hash/v3', 'ring_hash', 'RingHash'),
+  envoy('extensions/load_balancing_policies/round_robin/v3', 'round_robin', 'RoundRobin'),
 ]

@@ -1,4 +1,5 @@
-import type { Resource, ResourceKey } from './resource.ts'
+import { Residents } from './residents.ts'
+import { keyText, type Resource, type ResourceKey } from './resource.ts'
 import { type ResourceType, resourceTypes } from './type-urls.ts'
 
 /** One change of what is to be served. */
@@ -11,8 +12,6 @@ export interface CachePatch {
 export interface Watcher {
   /** A resource it watches changed or is gone. `receivedAt`: when the data behind the change arrived at its source. */
   changed(type: ResourceType, name: string, receivedAt: number | undefined): void
-  /** The names that resources this client holds, or may hold, require. */
-  required(): Iterable<ResourceKey>
 }
 
 export interface CacheGiven {
@@ -23,21 +22,27 @@ export interface CacheGiven {
 
 interface Shelf {
   readonly resources: Map<string, Resource>
+  /** Name → the newest version that any client acknowledged; only of types whose last good version may have to go out again. */
+  readonly good: Map<string, Resource> | undefined
   readonly everyName: Set<Watcher>
   readonly byName: Map<string, Set<Watcher>>
 }
+
+/** Types whose responses are the whole state in state of the world: who refuses one of them is sent its last good version. */
+const wholeTypes: ReadonlySet<ResourceType> = new Set(['cluster', 'listener'])
 
 /**
  * All resources, encoded once, with an index from names to the streams that watch them: the cost of a change depends on who watches
  * it, not on how many resources or streams there are (reference/xds.md 2.1).
  *
- * A removed resource is retired first: it stays until nothing that is served and no stream requires it, so that a route never loses its
- * cluster under a client that still has the route (xds.md O2). That wait is bounded.
+ * A removed resource is retired first: it stays until nothing that is served and nothing that a client may be using requires it, so that
+ * a route never loses its cluster under a client that still has the route (xds.md O2). That wait is bounded.
  */
 export class ResourceCache {
   readonly #shelves: Readonly<Record<ResourceType, Shelf>>
+  /** Removed, but still served; oldest first. */
   readonly #retired = new Map<string, { readonly key: ResourceKey; readonly since: number }>()
-  readonly #watchers = new Set<Watcher>()
+  readonly #residents = new Residents(key => this.#unneeded(key))
   readonly #clock: CacheGiven['clock']
   readonly #retireMs: number
   readonly #closed = new AbortController()
@@ -47,8 +52,13 @@ export class ResourceCache {
   constructor({ clock, retireMs = 30_000 }: CacheGiven) {
     this.#clock = clock
     this.#retireMs = retireMs
-    const shelf = (): Shelf => ({ resources: new Map(), everyName: new Set(), byName: new Map() })
-    this.#shelves = Object.fromEntries(resourceTypes.map(type => [type, shelf()])) as Record<ResourceType, Shelf>
+    const shelf = (type: ResourceType): Shelf => ({
+      resources: new Map(),
+      good: wholeTypes.has(type) ? new Map() : undefined,
+      everyName: new Set(),
+      byName: new Map(),
+    })
+    this.#shelves = Object.fromEntries(resourceTypes.map(type => [type, shelf(type)])) as Record<ResourceType, Shelf>
   }
 
   get(type: ResourceType, name: string): Resource | undefined {
@@ -60,58 +70,59 @@ export class ResourceCache {
     return this.#shelves[type].resources.values()
   }
 
-  names(type: ResourceType): Iterable<string> {
-    return this.#shelves[type].resources.keys()
-  }
-
   *counts(): Iterable<readonly [ResourceType, number]> {
     for (const type of resourceTypes) yield [type, this.#shelves[type].resources.size]
   }
 
-  /** Removed resources that some stream still needs, and how many were dropped because the wait for it was over. */
+  /** Removed resources that are still needed, and how many were dropped because the wait for that was over. */
   get retirement(): { readonly waiting: number; readonly forced: number } {
     return { waiting: this.#retired.size, forced: this.#forced }
   }
 
   /** Puts and removes resources in one step; what has the version it had changes nothing. */
   patch({ upsert, remove }: CachePatch, receivedAt?: number): void {
+    const replaced: Resource[] = []
     for (const resource of upsert) {
       const { resources } = this.#shelves[resource.type]
       if (this.#retired.size > 0) this.#retired.delete(keyText(resource))
-      if (resources.get(resource.name)?.version === resource.version) continue
+      const before = resources.get(resource.name)
+      if (before?.version === resource.version) continue
       resources.set(resource.name, resource)
+      this.#residents.hold(resource)
+      if (before !== undefined) replaced.push(before)
       this.#tell(resource, receivedAt)
     }
+    // Only now: what an old version required may be required by a new one of this patch.
+    for (const resource of replaced) this.#residents.release(resource)
     const since = this.#clock.now()
     for (const key of remove) {
       const id = keyText(key)
       if (this.get(key.type, key.name) === undefined || this.#retired.has(id)) continue
-      this.#retired.set(id, { key, since })
+      if (this.#residents.needs(key)) this.#retired.set(id, { key, since })
+      else this.#drop(key)
     }
-    this.sweep()
-    this.#sweepLater()
+    this.#expireLater()
   }
 
-  /** Really removes the retired resources that nobody requires any more. Streams call it after each acknowledgement and when they end. */
-  sweep(): void {
-    if (this.#retired.size === 0) return
-    const required = new Set<string>()
-    for (const type of resourceTypes) {
-      for (const resource of this.#shelves[type].resources.values()) {
-        if (resource.requires.length > 0 && !this.#retired.has(keyText(resource))) addAll(required, resource.requires)
-      }
-    }
-    for (const watcher of this.#watchers) addAll(required, watcher.required())
-    this.#keepChains(required)
-    const overdue = this.#clock.now() - this.#retireMs
-    for (const [id, { key, since }] of this.#retired) {
-      const late = since <= overdue
-      if (required.has(id) && !late) continue
-      if (required.has(id)) this.#forced++
-      this.#retired.delete(id)
-      this.#shelves[key.type].resources.delete(key.name)
-      this.#tell(key, undefined)
-    }
+  /** The newest version of a cluster or listener that any client acknowledged. */
+  good(type: ResourceType, name: string): Resource | undefined {
+    return this.#shelves[type].good?.get(name)
+  }
+
+  /** A client acknowledged it. */
+  acknowledged(resource: Resource): void {
+    const { good, resources } = this.#shelves[resource.type]
+    if (good !== undefined && resources.has(resource.name)) good.set(resource.name, resource)
+  }
+
+  /** A client may be using a resource from now on: what it requires stays. */
+  hold(resource: Resource): void {
+    this.#residents.hold(resource)
+  }
+
+  /** One client less may be using it. */
+  release(resource: Resource): void {
+    this.#residents.release(resource)
   }
 
   /** Starts to watch: one name, or every name of the type (`*`). */
@@ -135,34 +146,36 @@ export class ResourceCache {
     }
   }
 
-  join(watcher: Watcher): void {
-    this.#watchers.add(watcher)
-  }
-
-  /** Forgets a stream; its watches must have been taken back. */
-  leave(watcher: Watcher): void {
-    this.#watchers.delete(watcher)
-    this.sweep()
-  }
-
-  /** Watches in all: 0 when every stream has gone. */
-  get watchCount(): number {
-    let count = 0
+  /** What is kept for streams: watches, and uses of resources that require others. Both are 0 when every stream has gone. */
+  get kept(): { readonly watches: number; readonly uses: number } {
+    let watches = 0
+    let own = 0
     for (const type of resourceTypes) {
       const shelf = this.#shelves[type]
-      count += shelf.everyName.size
-      for (const watchers of shelf.byName.values()) count += watchers.size
+      watches += shelf.everyName.size
+      for (const watchers of shelf.byName.values()) watches += watchers.size
+      for (const resource of shelf.resources.values()) if (resource.requires.length > 0) own++
     }
-    return count
+    return { watches, uses: this.#residents.uses - own }
   }
 
-  /** What a retired resource that stays requires stays with it: a cluster keeps its assignment. */
-  #keepChains(required: Set<string>): void {
-    for (let grown = true; grown; ) {
-      const before = required.size
-      for (const [id, { key }] of this.#retired) if (required.has(id)) addAll(required, this.get(key.type, key.name)?.requires ?? [])
-      grown = required.size > before
-    }
+  /** Ends its timer. */
+  close(): void {
+    this.#closed.abort()
+  }
+
+  #unneeded(key: ResourceKey): void {
+    if (this.#retired.delete(keyText(key))) this.#drop(key)
+  }
+
+  #drop(key: ResourceKey): void {
+    const { resources, good } = this.#shelves[key.type]
+    const resource = resources.get(key.name)
+    if (resource === undefined) return
+    resources.delete(key.name)
+    good?.delete(key.name)
+    this.#tell(key, undefined)
+    this.#residents.release(resource)
   }
 
   #tell(key: ResourceKey, receivedAt: number | undefined): void {
@@ -173,28 +186,22 @@ export class ResourceCache {
     }
   }
 
-  /** The bound of retirement: one timer while anything waits. */
-  #sweepLater(): void {
-    if (this.#retired.size === 0 || this.#timed) return
+  /** The bound of retirement: one timer, for the oldest that waits. */
+  #expireLater(): void {
+    const oldest = this.#retired.values().next().value
+    if (oldest === undefined || this.#timed) return
     this.#timed = true
-    void this.#clock.sleep(this.#retireMs, this.#closed.signal).then(() => {
+    void this.#clock.sleep(oldest.since + this.#retireMs - this.#clock.now(), this.#closed.signal).then(() => {
       this.#timed = false
       if (this.#closed.signal.aborted) return
-      this.sweep()
-      this.#sweepLater()
+      const overdue = this.#clock.now() - this.#retireMs
+      for (const [id, { key, since }] of this.#retired) {
+        if (since > overdue) break
+        this.#retired.delete(id)
+        this.#forced++
+        this.#drop(key)
+      }
+      this.#expireLater()
     })
   }
-
-  /** Ends its timer. */
-  close(): void {
-    this.#closed.abort()
-  }
-}
-
-function keyText(key: ResourceKey): string {
-  return `${key.type} ${key.name}`
-}
-
-function addAll(set: Set<string>, keys: Iterable<ResourceKey>): void {
-  for (const key of keys) set.add(keyText(key))
 }

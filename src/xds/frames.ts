@@ -5,68 +5,104 @@ import { typeUrls } from './type-urls.ts'
 const delta = { version: 1, resources: 2, typeUrl: 4, nonce: 5, removed: 6, controlPlane: 7 }
 const sotw = { version: 1, resources: 2, typeUrl: 4, nonce: 5, controlPlane: 6 }
 
-/** Everything of a response that is not its resources. */
+/** What is different in each response. */
 export interface Envelope {
   readonly typeUrl: string
   readonly nonce: string
   readonly version: string
-  /** Id of this gateway (xds.md C16). */
-  readonly controlPlane: string
 }
 
-/** A DeltaDiscoveryResponse made of frames that every stream shares, and a short tail of this stream's own. */
-export function deltaResponse(resources: readonly Resource[], removed: readonly string[], envelope: Envelope): Buffer {
-  const tail = [
-    ...removed.map(name => field(delta.removed, Buffer.from(name))),
-    field(delta.version, Buffer.from(envelope.version)),
-    field(delta.typeUrl, Buffer.from(envelope.typeUrl)),
-    field(delta.nonce, Buffer.from(envelope.nonce)),
-    field(delta.controlPlane, field(1, Buffer.from(envelope.controlPlane))),
-  ]
-  return Buffer.concat([...resources.map(deltaFrame), ...tail])
+/** A message in pieces. Large pieces are shared by all streams and are only joined when a socket takes the message. */
+export type Parts = readonly Buffer[]
+
+type Form = 'delta' | 'sotw' | 'wrapped'
+
+/**
+ * Builds responses from frames that are made once per resource: the order of protobuf fields is free, so a response is the frames of its
+ * resources and a short tail of the stream's own (reference/xds.md 5.3).
+ */
+export class ResponseFramer {
+  readonly #controlPlane: string
+  readonly #fixed = new Map<string, Buffer>()
+
+  /** `controlPlane`: id of this gateway, in every response (xds.md C16). */
+  constructor(controlPlane: string) {
+    this.#controlPlane = controlPlane
+  }
+
+  /** A DeltaDiscoveryResponse. */
+  delta(resources: readonly Resource[], removed: readonly string[], { typeUrl, nonce, version }: Envelope): Parts {
+    const tail = [
+      ...removed.map(name => field(delta.removed, name)),
+      field(delta.version, version),
+      field(delta.nonce, nonce),
+      this.#constant(`delta ${typeUrl}`, () => [field(delta.typeUrl, typeUrl), field(delta.controlPlane, field(1, this.#controlPlane))]),
+    ]
+    return [...frames(resources, 'delta'), Buffer.concat(tail)]
+  }
+
+  /** A DiscoveryResponse; `wrapped`: each resource inside a `Resource` message, for clients that ask for it (xds.md S16). */
+  sotw(resources: readonly Resource[], wrapped: boolean, { typeUrl, nonce, version }: Envelope): Parts {
+    const tail = [
+      field(sotw.version, version),
+      field(sotw.nonce, nonce),
+      this.#constant(`sotw ${typeUrl}`, () => [field(sotw.typeUrl, typeUrl), field(sotw.controlPlane, field(1, this.#controlPlane))]),
+    ]
+    return [...frames(resources, wrapped ? 'wrapped' : 'sotw'), Buffer.concat(tail)]
+  }
+
+  #constant(key: string, make: () => Buffer[]): Buffer {
+    let bytes = this.#fixed.get(key)
+    if (bytes === undefined) this.#fixed.set(key, (bytes = Buffer.concat(make())))
+    return bytes
+  }
 }
 
-/** A DiscoveryResponse; `wrapped`: each resource inside a `Resource` message, for clients that ask for it (xds.md S16). */
-export function sotwResponse(resources: readonly Resource[], wrapped: boolean, envelope: Envelope): Buffer {
-  const tail = [
-    field(sotw.version, Buffer.from(envelope.version)),
-    field(sotw.typeUrl, Buffer.from(envelope.typeUrl)),
-    field(sotw.nonce, Buffer.from(envelope.nonce)),
-    field(sotw.controlPlane, field(1, Buffer.from(envelope.controlPlane))),
-  ]
-  const body = resources.map(resource => field(sotw.resources, wrapped ? wrap(resource) : anyOf(typeUrls[resource.type], resource.bytes)))
-  return Buffer.concat([...body, ...tail])
+/** Per resource and form the bytes before its own; its own are never copied. */
+const heads: Readonly<Record<Form, WeakMap<Resource, Buffer>>> = { delta: new WeakMap(), sotw: new WeakMap(), wrapped: new WeakMap() }
+
+function frames(resources: readonly Resource[], form: Form): Buffer[] {
+  const parts: Buffer[] = []
+  const known = heads[form]
+  for (const resource of resources) {
+    let head = known.get(resource)
+    if (head === undefined) known.set(resource, (head = headOf(resource, form)))
+    parts.push(head, resource.bytes)
+  }
+  return parts
 }
 
-const frames = new WeakMap<Resource, Buffer>()
-
-/** A resource as an element of `DeltaDiscoveryResponse.resources`; made once, shared by all streams. */
-function deltaFrame(resource: Resource): Buffer {
-  let frame = frames.get(resource)
-  if (frame === undefined) frames.set(resource, (frame = field(delta.resources, resourceMessage(resource))))
-  return frame
-}
-
-function resourceMessage(resource: Resource): Buffer {
-  return Buffer.concat([
-    field(1, Buffer.from(resource.version)),
-    field(2, anyOf(typeUrls[resource.type], resource.bytes)),
-    field(3, Buffer.from(resource.name)),
+/** Everything of a response's element that precedes the resource's bytes, which come last in each message around them. */
+function headOf({ type, name, version, bytes }: Resource, form: Form): Buffer {
+  const asAny = anyHead(typeUrls[type], bytes.length)
+  if (form === 'sotw') return around(sotw.resources, asAny, bytes.length)
+  const asResource = Buffer.concat([field(1, version), field(3, name), around(2, asAny, bytes.length)])
+  if (form === 'delta') return around(delta.resources, asResource, bytes.length)
+  const inAny = Buffer.concat([
+    anyHead('type.googleapis.com/envoy.service.discovery.v3.Resource', asResource.length + bytes.length),
+    asResource,
   ])
+  return around(sotw.resources, inAny, bytes.length)
 }
 
-function wrap(resource: Resource): Buffer {
-  return anyOf('type.googleapis.com/envoy.service.discovery.v3.Resource', resourceMessage(resource))
+function anyHead(typeUrl: string, length: number): Buffer {
+  return Buffer.concat([field(1, typeUrl), tagAndLength(2, length)])
 }
 
-function anyOf(typeUrl: string, bytes: Buffer): Buffer {
-  return Buffer.concat([field(1, Buffer.from(typeUrl)), field(2, bytes)])
+/** Begins a field that holds `head` and then `rest` more bytes. */
+function around(number: number, head: Buffer, rest: number): Buffer {
+  return Buffer.concat([tagAndLength(number, head.length + rest), head])
 }
 
-function field(number: number, bytes: Buffer): Buffer {
+function field(number: number, value: string | Buffer): Buffer {
+  const bytes = typeof value === 'string' ? Buffer.from(value) : value
+  return Buffer.concat([tagAndLength(number, bytes.length), bytes])
+}
+
+function tagAndLength(number: number, length: number): Buffer {
   const head = [(number << 3) | 2]
-  let length = bytes.length
-  for (; length > 127; length = Math.floor(length / 128)) head.push((length % 128) + 128)
-  head.push(length)
-  return Buffer.concat([Buffer.from(head), bytes])
+  let rest = length
+  for (; rest > 127; rest = Math.floor(rest / 128)) head.push((rest % 128) + 128)
+  head.push(rest)
+  return Buffer.from(head)
 }

@@ -72,10 +72,10 @@ export class Proxies implements ProxiesReader {
       for (const name of subscription?.knownNames() ?? []) {
         const sentVersion = subscription?.sentVersion(name)
         const ackedVersion = subscription?.acked(name)?.version
-        const currentVersion = this.#cache.get(type, name)?.version
-        const rejected = subscription?.rejectedVersion(name)
+        const current = this.#cache.get(type, name)
+        const currentVersion = current?.version
         const state =
-          rejected !== undefined && rejected === currentVersion
+          current !== undefined && subscription?.refuses(current) === true
             ? 'rejected'
             : ackedVersion === currentVersion
               ? 'synced'
@@ -97,7 +97,15 @@ export class Proxies implements ProxiesReader {
   }
 
   #types(proxy: Proxy): readonly ProxyTypeStatus[] {
-    return [...proxy.streams].flatMap(stream => [...stream.types].map(([type, state]) => typeStatus(type, state)))
+    const byType = new Map<ResourceType, ProxyTypeStatus>()
+    for (const stream of proxy.streams) {
+      for (const [type, state] of stream.types) {
+        const status = typeStatus(type, state)
+        const other = byType.get(type)
+        byType.set(type, other === undefined ? status : together(other, status))
+      }
+    }
+    return [...byType.values()]
   }
 
   #forgetOld(): void {
@@ -111,7 +119,8 @@ export class Proxies implements ProxiesReader {
 
 function typeStatus(type: ResourceType, state: TypeState): ProxyTypeStatus {
   const { subscription } = state
-  const rejected = state.lastNack?.names.some(name => subscription.rejectedVersion(name) !== undefined) === true
+  // A NACK that blames nobody counts until the next ACK.
+  const rejected = subscription.quarantined > 0 || state.lastNack?.names.length === 0
   const pending = subscription.pending + (subscription.inFlight?.resources.length ?? 0)
   return {
     type,
@@ -126,4 +135,24 @@ function typeStatus(type: ResourceType, state: TypeState): ProxyTypeStatus {
     lastNack: state.lastNack,
     state: rejected ? 'rejected' : pending > 0 || subscription.inFlight !== undefined ? 'pending' : 'synced',
   }
+}
+
+/** One client's status of a type over two of its streams, such as two generations of an Envoy that restarts itself. */
+function together(a: ProxyTypeStatus, b: ProxyTypeStatus): ProxyTypeStatus {
+  const [older, newer] = (a.lastSentAt ?? 0) <= (b.lastSentAt ?? 0) ? [a, b] : [b, a]
+  return {
+    ...newer,
+    subscribed: a.subscribed === 'all' || b.subscribed === 'all' ? 'all' : Math.max(a.subscribed, b.subscribed),
+    sent: a.sent + b.sent,
+    acked: a.acked + b.acked,
+    nacked: a.nacked + b.nacked,
+    lastAckAt: latest(a.lastAckAt, b.lastAckAt),
+    pending: a.pending + b.pending,
+    lastNack: newer.lastNack ?? older.lastNack,
+    state: (['rejected', 'pending'] as const).find(state => a.state === state || b.state === state) ?? 'synced',
+  }
+}
+
+function latest(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || (b !== undefined && b > a) ? b : a
 }

@@ -25,3 +25,8 @@ const nothing: readonly ResourceKey[] = Object.freeze([])
 export function makeResource(type: ResourceType, name: string, bytes: Buffer, requires: readonly ResourceKey[] = nothing): Resource {
   return Object.freeze({ type, name, bytes, version: createHash('sha256').update(bytes).digest('hex').slice(0, 16), requires })
 }
+
+/** A key as one string, for maps. */
+export function keyText(key: ResourceKey): string {
+  return `${key.type} ${key.name}`
+}

@@ -1,4 +1,5 @@
 import type { ServiceDefinition } from '@grpc/grpc-js'
+import type { Parts } from './frames.ts'
 import type { ResourceType } from './type-urls.ts'
 
 /** What a method carries. */
@@ -24,10 +25,14 @@ export const xdsServices: readonly XdsService[] = [
   service('envoy.service.runtime.v3.RuntimeDiscoveryService', 'Runtime', 'runtime'),
 ]
 
-/** Two streaming methods that carry bytes: a response is encoded once for all streams, a request is decoded by hand. */
+/**
+ * Two streaming methods that carry bytes: a response is encoded once for all streams, a request is decoded by hand. The pieces of a
+ * response are joined when the socket takes it, so that one that waits for a slow client costs no memory of its own (xds.md L4).
+ */
 function service(fullName: string, noun: string, type: ResourceType | undefined): XdsService {
   const methods = { [`Stream${noun}`]: { protocol: 'sotw', type }, [`Delta${noun}`]: { protocol: 'delta', type } } as const
   const asIs = (bytes: Buffer): Buffer => bytes
+  const join = (parts: Parts): Buffer => Buffer.concat(parts)
   const definition = Object.keys(methods).map(method => [
     method,
     {
@@ -36,7 +41,7 @@ function service(fullName: string, noun: string, type: ResourceType | undefined)
       responseStream: true,
       requestSerialize: asIs,
       requestDeserialize: asIs,
-      responseSerialize: asIs,
+      responseSerialize: join,
       responseDeserialize: asIs,
     },
   ])

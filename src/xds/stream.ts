@@ -1,10 +1,13 @@
 import { hash } from 'node:crypto'
 import type { ResourceCache, Watcher } from './cache.ts'
-import { deltaResponse, type Envelope, sotwResponse } from './frames.ts'
-import { type DiscoveryRequest, type NodeIdentity } from './request.ts'
-import type { Resource, ResourceKey } from './resource.ts'
-import { type Sent, Subscription, type View } from './subscription.ts'
-import { type ResourceType, resourceTypes, typeOfUrl, typeUrls } from './type-urls.ts'
+import type { Sent, Verdict } from './delivery.ts'
+import type { Parts, ResponseFramer } from './frames.ts'
+import { Gating } from './gating.ts'
+import type { PushQueue } from './push-queue.ts'
+import type { DiscoveryRequest, NodeIdentity } from './request.ts'
+import type { Resource } from './resource.ts'
+import { Subscription, type View } from './subscription.ts'
+import { type ResourceType, resourceTypes, typeUrls } from './type-urls.ts'
 
 /** What happens on streams, for metrics. Times are `clock.now()`. */
 export interface StreamObserver {
@@ -12,16 +15,24 @@ export interface StreamObserver {
   written(type: ResourceType, bytes: number, receivedAt: number | undefined): void
   acked(type: ResourceType, writtenAt: number, receivedAt: number | undefined): void
   nacked(type: ResourceType, nodeId: string, message: string): void
+  /** A resource went out although the client had not acknowledged what it requires: the wait was over (xds.md O3). */
+  forced?(type: ResourceType, name: string, nodeId: string): void
+  /** A response was not answered in time; others go out meanwhile (xds.md D15). */
+  unanswered?(type: ResourceType, nodeId: string): void
+  /** A client asked for a type that is not served (xds.md C8). */
+  unknownType?(typeUrl: string, nodeId: string): void
 }
 
 export interface StreamGiven {
   readonly cache: ResourceCache
-  /** Id of this gateway. */
-  readonly id: string
+  readonly framer: ResponseFramer
+  readonly queue: PushQueue
   readonly clock: { now(): number; wall(): number; sleep(ms: number, signal?: AbortSignal): Promise<void> }
   readonly observer: StreamObserver
-  /** Hands a response to the socket; false when its buffer is full: nothing more is written until `drained`. */
-  readonly write: (bytes: Buffer) => boolean
+  /** Makes nonces of this stream unlike those of any other, on any replica (xds.md C5). */
+  readonly noncePrefix: string
+  /** Hands a response to the socket; `flushed` is called once the socket has taken it. */
+  readonly write: (parts: Parts, flushed: () => void) => void
 }
 
 /** What of one type the status shows. */
@@ -33,8 +44,9 @@ export interface TypeState {
   lastSentAt: number | undefined
   lastAckAt: number | undefined
   lastNack: { text: string; at: number; code: number; names: readonly string[] } | undefined
-  /** When the last response was written, `clock.now()`. */
+  /** When the last response was written, and when the socket took it, `clock.now()`. */
   writtenAt: number
+  flushedAt: number | undefined
   /** Earliest source time among the changes not yet written, and among those of the response in flight. */
   receivedAt: number | undefined
   inFlightReceivedAt: number | undefined
@@ -42,24 +54,38 @@ export interface TypeState {
 
 /** A resource waits at most this long for what it requires, and a response for its answer (xds.md D15, O3). */
 const patienceMs = 10_000
+/** So many types that we do not serve are answered on one stream, and so much is kept of the text of a NACK. */
+const unknownTypesMost = 32
+const nackTextMost = 4_096
 
 /** One client's stream: its subscriptions, and a thin writer. Dirty names, never queued messages; one un-ACKed response per type. */
 export class Stream implements Watcher {
   readonly #given: StreamGiven
   readonly #types = new Map<ResourceType, TypeState>()
+  /** Delta subscriptions to types that we do not serve: everything is absent there (C8). */
+  readonly #unknown = new Map<string, Subscription>()
+  readonly #gating: Gating
+  readonly #views = new Map<ResourceType, View>()
   readonly #ended = new AbortController()
-  /** When a resource was first held back, by type and name. */
-  readonly #heldSince = new Map<string, number>()
+  /** Assignments of clusters that were sent before the client asked for any assignment (O4). */
+  readonly #owed = new Set<string>()
   #node: NodeIdentity | undefined
   #nonces = 0
   #open = false
-  #drained = true
-  #scheduled = false
   #timed = false
 
   constructor(given: StreamGiven) {
     this.#given = given
-    given.cache.join(this)
+    const { cache, clock, observer } = given
+    this.#gating = new Gating(
+      {
+        subscription: type => this.#types.get(type)?.subscription,
+        current: ({ type, name }) => cache.get(type, name),
+        now: () => clock.now(),
+        gaveUp: ({ type, name }) => observer.forced?.(type, name, this.#nodeId),
+      },
+      patienceMs,
+    )
   }
 
   get node(): NodeIdentity | undefined {
@@ -78,45 +104,32 @@ export class Stream implements Watcher {
   /** Until this is called, requests are remembered and nothing is answered (L1). */
   open(): void {
     this.#open = true
-    this.#flush()
-  }
-
-  /** The socket takes responses again. */
-  drained(): void {
-    this.#drained = true
-    this.#flush()
+    this.flush()
   }
 
   /** Takes a request whose type we serve. */
   request(type: ResourceType, request: DiscoveryRequest): void {
-    const { cache, clock, observer } = this.#given
+    const { cache } = this.#given
     const state = this.#state(type, request.protocol)
-    const current = (): Iterable<string> => cache.names(type)
-    const { verdict, watch } =
-      request.protocol === 'delta' ? state.subscription.delta(request, current) : state.subscription.sotw(request, current)
+    const { subscription } = state
+    const view = this.#view(type)
+    const { verdict, watch } = request.protocol === 'delta' ? subscription.delta(request, view) : subscription.sotw(request, view)
     for (const name of watch.add) cache.watch(this, type, name)
     for (const name of watch.drop) cache.unwatch(this, type, name)
-    if (verdict.kind === 'ack') {
-      state.ackedCount++
-      state.lastAckAt = clock.wall()
-      if (verdict.sent.resources.length > 0) state.lastNack = undefined
-      observer.acked(type, state.writtenAt, state.inFlightReceivedAt)
-    } else if (verdict.kind === 'nack' && request.error !== undefined) {
-      state.nackedCount++
-      const rejected = verdict.sent.resources.filter(resource => state.subscription.rejectedVersion(resource.name) === resource.version)
-      state.lastNack = { text: request.error.message, code: request.error.code, at: clock.wall(), names: rejected.map(one => one.name) }
-      observer.nacked(type, this.#node?.id ?? '', request.error.message)
-    }
-    // An acknowledged assignment frees nothing that is retired; anything else may.
-    if (verdict.kind !== 'none' && type !== 'endpoint') cache.sweep()
-    this.#flush()
+    if (type === 'endpoint') this.#payOwed(subscription)
+    this.#answered(type, state, verdict, request)
+    this.flush()
   }
 
-  /** Answers a question about a type that we do not serve: nobody has to wait for its time-out (C8). */
-  refuse(request: DiscoveryRequest): void {
-    if (request.protocol === 'sotw' || request.nonce !== '' || !this.#open) return
-    const names = request.subscribe.filter(name => name !== '*')
-    this.#given.write(deltaResponse([], names, this.#envelope(request.typeUrl, this.#nonce(), '')))
+  /** Answers a question about a type that we do not serve, so that nobody has to wait for its time-out; state of the world has no such answer (C8). */
+  requestUnknown(request: DiscoveryRequest): void {
+    let subscription = this.#unknown.get(request.typeUrl)
+    if (subscription === undefined) this.#given.observer.unknownType?.(request.typeUrl, this.#nodeId)
+    if (request.protocol === 'sotw' || (subscription === undefined && this.#unknown.size >= unknownTypesMost)) return
+    if (subscription === undefined)
+      this.#unknown.set(request.typeUrl, (subscription = new Subscription(undefined, 'delta', this.#given.cache)))
+    subscription.delta(request, nothing)
+    this.flush()
   }
 
   changed(type: ResourceType, name: string, receivedAt: number | undefined): void {
@@ -124,32 +137,47 @@ export class Stream implements Watcher {
     if (state === undefined) return
     state.subscription.changed(name)
     if (receivedAt !== undefined) state.receivedAt = Math.min(state.receivedAt ?? Infinity, receivedAt)
-    this.#flushSoon()
+    this.#given.queue.add(this)
   }
 
-  *required(): Iterable<ResourceKey> {
-    for (const { subscription } of this.#types.values()) {
-      for (const resource of subscription.ackedResources()) yield* resource.requires
-      for (const resource of subscription.inFlight?.resources ?? []) yield* resource.requires
+  /** Sends what may go, in the order of types that never lets a client see a name before what it names (O1). */
+  flush(): void {
+    if (!this.#open || this.#ended.signal.aborted) return
+    for (const type of resourceTypes) {
+      const state = this.#types.get(type)
+      const sent = state?.subscription.next(this.#view(type), () => this.#nonce())
+      if (state !== undefined && sent !== undefined) this.#write(type, state, sent)
     }
+    for (const [typeUrl, subscription] of this.#unknown) {
+      const sent = subscription.next(nothing, () => this.#nonce())
+      if (sent === undefined) continue
+      this.#given.write(this.#given.framer.delta([], sent.removed, { typeUrl, nonce: sent.nonce, version: '' }), () => undefined)
+    }
+    this.#lookAgainLater()
   }
 
   /** Takes all watches back; nothing of the stream remains (L8). */
   end(): void {
     if (this.#ended.signal.aborted) return
     this.#ended.abort()
+    this.#given.queue.remove(this)
     for (const [type, { subscription }] of this.#types) {
       for (const name of subscription.watched) this.#given.cache.unwatch(this, type, name)
+      subscription.end()
     }
     this.#types.clear()
-    this.#given.cache.leave(this)
+    this.#unknown.clear()
+  }
+
+  get #nodeId(): string {
+    return this.#node?.id ?? ''
   }
 
   #state(type: ResourceType, protocol: 'sotw' | 'delta'): TypeState {
     let state = this.#types.get(type)
     if (state === undefined) {
       state = {
-        subscription: new Subscription(type, protocol),
+        subscription: new Subscription(type, protocol, this.#given.cache),
         sentCount: 0,
         ackedCount: 0,
         nackedCount: 0,
@@ -157,6 +185,7 @@ export class Stream implements Watcher {
         lastAckAt: undefined,
         lastNack: undefined,
         writtenAt: 0,
+        flushedAt: undefined,
         receivedAt: undefined,
         inFlightReceivedAt: undefined,
       }
@@ -165,102 +194,114 @@ export class Stream implements Watcher {
     return state
   }
 
-  /** Once per turn of the event loop: a patch of many resources becomes one response. */
-  #flushSoon(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    queueMicrotask(() => {
-      this.#scheduled = false
-      this.#flush()
-    })
-  }
-
-  /** Sends what may go, in the order of types that never lets a client see a name before what it names (O1). */
-  #flush(): void {
-    if (!this.#open || this.#ended.signal.aborted) return
-    for (const type of resourceTypes) {
-      // What changes meanwhile merges into the next response (L4).
-      if (!this.#drained) return
-      const state = this.#types.get(type)
-      const sent = state?.subscription.next(this.#view(type), () => this.#nonce())
-      if (state !== undefined && sent !== undefined) this.#write(type, state, sent)
+  #answered(type: ResourceType, state: TypeState, verdict: Verdict, { error }: DiscoveryRequest): void {
+    const { cache, clock, observer } = this.#given
+    if (verdict.kind === 'ack') {
+      state.ackedCount++
+      state.lastAckAt = clock.wall()
+      // What was refused stays on show for as long as it is not replaced.
+      if (state.subscription.quarantined === 0) state.lastNack = undefined
+      for (const resource of verdict.sent.resources) {
+        cache.acknowledged(resource)
+        this.#gating.acknowledged(resource)
+      }
+      observer.acked(type, state.writtenAt, state.inFlightReceivedAt)
+    } else if (verdict.kind === 'nack' && error !== undefined) {
+      state.nackedCount++
+      const names = verdict.blamed.map(resource => resource.name)
+      state.lastNack = { text: error.message.slice(0, nackTextMost), code: error.code, at: clock.wall(), names }
+      observer.nacked(type, this.#nodeId, state.lastNack.text)
     }
-    this.#flushLater()
   }
 
   #write(type: ResourceType, state: TypeState, sent: Sent): void {
-    const { clock, observer, write } = this.#given
-    const envelope = this.#envelope(typeUrls[type], sent.nonce, contentVersion(sent.resources))
-    const bytes =
+    const { clock, framer, observer, write } = this.#given
+    const envelope = { typeUrl: typeUrls[type], nonce: sent.nonce, version: contentVersion(sent.resources) }
+    const parts =
       state.subscription.protocol === 'delta'
-        ? deltaResponse(sent.resources, sent.removed, envelope)
-        : sotwResponse(sent.resources, this.#wantsWrapped(), envelope)
-    this.#drained = write(bytes)
+        ? framer.delta(sent.resources, sent.removed, envelope)
+        : framer.sotw(sent.resources, this.#wantsWrapped(), envelope)
     state.sentCount++
     state.lastSentAt = clock.wall()
     state.writtenAt = clock.now()
+    state.flushedAt = undefined
     state.inFlightReceivedAt = state.receivedAt
     state.receivedAt = undefined
-    observer.written(type, bytes.length, state.inFlightReceivedAt)
-    // A cluster that is sent again warms again, and Envoy does not ask again for the assignment that it waits for (O4).
-    for (const resource of sent.resources) {
-      if (this.#heldSince.size > 0) this.#heldSince.delete(`${resource.type} ${resource.name}`)
-      if (type !== 'cluster') continue
-      for (const key of resource.requires) this.#types.get(key.type)?.subscription.resend(key.name)
+    write(parts, () => {
+      state.flushedAt ??= clock.now()
+    })
+    observer.written(
+      type,
+      parts.reduce((sum, part) => sum + part.length, 0),
+      state.inFlightReceivedAt,
+    )
+    if (type === 'cluster') this.#oweAssignments(sent.changed)
+  }
+
+  /** A cluster that is sent again warms again, and Envoy does not ask again for the assignment that it waits for (O4). */
+  #oweAssignments(clusters: readonly Resource[]): void {
+    const endpoints = this.#types.get('endpoint')?.subscription
+    for (const { requires } of clusters) {
+      for (const key of requires) {
+        if (key.type !== 'endpoint') continue
+        if (endpoints === undefined) this.#owed.add(key.name)
+        else endpoints.resend(key.name)
+      }
     }
   }
 
+  /** A client that reconnects tells which assignments it has only after it was sent its clusters. */
+  #payOwed(endpoints: Subscription): void {
+    for (const name of this.#owed) endpoints.resend(name)
+    this.#owed.clear()
+  }
+
   #view(type: ResourceType): View {
-    const { cache } = this.#given
-    return { get: name => cache.get(type, name), all: () => cache.all(type), held: resource => this.#held(resource) }
+    let view = this.#views.get(type)
+    if (view === undefined) {
+      const { cache } = this.#given
+      view = {
+        get: name => cache.get(type, name),
+        all: () => cache.all(type),
+        good: name => cache.good(type, name),
+        held: resource => this.#gating.held(resource),
+      }
+      this.#views.set(type, view)
+    }
+    return view
   }
 
-  /** Whether a resource must wait for something it requires, which is bounded in time. */
-  #held(resource: Resource): boolean {
-    if (resource.requires.every(key => this.#has(key))) return false
-    const id = `${resource.type} ${resource.name}`
-    const now = this.#given.clock.now()
-    const since = this.#heldSince.get(id)
-    if (since === undefined) this.#heldSince.set(id, now)
-    return now - (since ?? now) < patienceMs
-  }
-
-  /**
-   * The client has what it needs of a required resource: it acknowledged it, and what that one requires in turn (a cluster warms until its
-   * assignment is there). What it did not subscribe to, or what does not exist, is not waited for.
-   */
-  #has(key: ResourceKey): boolean {
-    const subscription = this.#types.get(key.type)?.subscription
-    const resource = this.#given.cache.get(key.type, key.name)
-    if (subscription?.covers(key.name) !== true || resource === undefined) return true
-    if (subscription.acked(key.name) === undefined) return false
-    return resource.requires.every(inner => {
-      const innerSubscription = this.#types.get(inner.type)?.subscription
-      if (innerSubscription === undefined || this.#given.cache.get(inner.type, inner.name) === undefined) return true
-      return innerSubscription.acked(inner.name) !== undefined
-    })
-  }
-
-  /** While something waits, looks again when its time is up. */
-  #flushLater(): void {
+  /** While something waits or is unanswered, looks again when its time is up. */
+  #lookAgainLater(): void {
     if (this.#timed) return
-    if (![...this.#types.values()].some(({ subscription }) => subscription.pending > 0 || subscription.inFlight !== undefined)) return
+    const { clock } = this.#given
+    const deadlines = [...this.#types.values()].map(({ subscription, flushedAt }) =>
+      // What the socket has not taken yet is not overdue; see `write` (L4).
+      subscription.inFlight === undefined ? undefined : (flushedAt ?? clock.now()) + patienceMs,
+    )
+    const deadline = Math.min(...[...deadlines, this.#gating.deadline].map(time => time ?? Infinity))
+    if (deadline === Infinity) return
     this.#timed = true
-    void this.#given.clock.sleep(patienceMs, this.#ended.signal).then(() => {
+    void clock.sleep(Math.max(0, deadline - clock.now()), this.#ended.signal).then(() => {
       this.#timed = false
-      const overdue = this.#given.clock.now() - patienceMs
-      // A response that was flushed and is not answered holds up its type no longer.
-      if (this.#drained) for (const state of this.#types.values()) if (state.writtenAt <= overdue) state.subscription.expire()
-      this.#flush()
+      if (this.#ended.signal.aborted) return
+      this.#expire()
+      this.flush()
+      this.#gating.prune()
     })
+  }
+
+  #expire(): void {
+    const overdue = this.#given.clock.now() - patienceMs
+    for (const [type, { subscription, flushedAt }] of this.#types) {
+      if (subscription.inFlight === undefined || flushedAt === undefined || flushedAt > overdue) continue
+      subscription.expire()
+      this.#given.observer.unanswered?.(type, this.#nodeId)
+    }
   }
 
   #nonce(): string {
-    return String(++this.#nonces)
-  }
-
-  #envelope(typeUrl: string, nonce: string, version: string): Envelope {
-    return { typeUrl, nonce, version, controlPlane: this.#given.id }
+    return `${this.#given.noncePrefix}${String(++this.#nonces)}`
   }
 
   #wantsWrapped(): boolean {
@@ -269,14 +310,12 @@ export class Stream implements Watcher {
   }
 }
 
+/** A type of which there is nothing. */
+const nothing: View = { get: () => undefined, all: () => [], good: () => undefined, held: () => false }
+
 /** One version for a list of resources: equal content, equal version, on every replica (C17). */
 function contentVersion(resources: readonly Resource[]): string {
   const [only] = resources
   if (resources.length === 1 && only !== undefined) return only.version
   return hash('sha1', resources.map(resource => resource.version).join()).slice(0, 16)
-}
-
-/** The type that a request is about: its own type URL, or that of the service it came to. Undefined for a type we do not serve. */
-export function typeOfRequest(typeUrl: string, service: ResourceType | undefined): ResourceType | undefined {
-  return typeUrl === '' ? service : typeOfUrl(typeUrl)
 }

@@ -1,3 +1,6 @@
+import type { Copies, Holder } from './copies.ts'
+import { type Content, Delivery, type Sent, type Verdict } from './delivery.ts'
+import type { Quarantine } from './quarantine.ts'
 import type { DeltaRequest, SotwRequest } from './request.ts'
 import type { Resource } from './resource.ts'
 import type { ResourceType } from './type-urls.ts'
@@ -6,24 +9,16 @@ import type { ResourceType } from './type-urls.ts'
 export interface View {
   get(name: string): Resource | undefined
   all(): Iterable<Resource>
+  /** The newest version that any client acknowledged. */
+  good(name: string): Resource | undefined
   /** The resource has to wait: something it requires has not been acknowledged on this stream. */
   held(resource: Resource): boolean
 }
 
-/** A response that was sent and is neither acknowledged nor rejected. */
-export interface Sent {
-  readonly nonce: string
-  readonly resources: readonly Resource[]
-  readonly removed: readonly string[]
-}
-
-/** What a request told about the response before it. */
-export type Verdict = { readonly kind: 'ack' | 'nack'; readonly sent: Sent } | { readonly kind: 'none' }
-
 /** Names that a request began or ceased to watch; `*` stands for all. */
 export interface WatchChange {
-  readonly add: readonly string[]
-  readonly drop: readonly string[]
+  readonly add: string[]
+  readonly drop: string[]
 }
 
 export interface Outcome {
@@ -31,43 +26,44 @@ export interface Outcome {
   readonly watch: WatchChange
 }
 
-const wildcardTypes: ReadonlySet<ResourceType> = new Set(['cluster', 'listener'])
+/** In state of the world a response of these types is the whole truth (S3), and an empty first request means all of them (S1, D1). */
+const wholeTypes: ReadonlySet<ResourceType | undefined> = new Set(['cluster', 'listener'])
 
 /**
  * What one client wants of one type on one stream, what it was sent and what it acknowledged: a state machine without sockets, clock or
  * cache. Rules by their letters in reference/xds.md section 1. Two small request parsers, one state.
  */
 export class Subscription {
-  readonly type: ResourceType
   readonly protocol: 'sotw' | 'delta'
-  /** In state of the world, a response of these types is the whole truth (S3); of the others, a part (S4). */
+  readonly #type: ResourceType | undefined
   readonly #fullState: boolean
-  readonly #names = new Set<string>()
+  readonly #delivery: Delivery
+  readonly #copies: Copies
+  readonly #quarantine: Quarantine
+  #names = new Set<string>()
   #wildcard = false
   /** The client has named something on this stream: an empty list no longer means everything (S12). */
   #named = false
   #begun = false
-  /** Name → version the client was last sent, or said to have; a NACK changes nothing here, so that it starts no loop (C10, D14). */
-  readonly #sent = new Map<string, string>()
-  readonly #acked = new Map<string, Resource>()
-  /** Name → version the client refused. */
-  readonly #rejected = new Map<string, string>()
   /** Names to look at again. */
   readonly #dirty = new Set<string>()
   /** Names to send even if the client has this version (D6, S8, O4), or to answer as absent (D7). */
   readonly #forced = new Set<string>()
   /** The next response goes out even if it is empty (S1, D1). */
   #mustReply = false
-  #inFlight: Sent | undefined
 
-  constructor(type: ResourceType, protocol: 'sotw' | 'delta') {
-    this.type = type
+  /** `type`: undefined for one that we do not serve (C8). `holder`: is told what the client may be using. */
+  constructor(type: ResourceType | undefined, protocol: 'sotw' | 'delta', holder: Holder) {
+    this.#type = type
     this.protocol = protocol
-    this.#fullState = protocol === 'sotw' && wildcardTypes.has(type)
+    this.#fullState = protocol === 'sotw' && wholeTypes.has(type)
+    this.#delivery = new Delivery({ fullState: this.#fullState, removalsNeverRejected: type === 'secret' }, holder)
+    this.#copies = this.#delivery.copies
+    this.#quarantine = this.#delivery.quarantine
   }
 
   get inFlight(): Sent | undefined {
-    return this.#inFlight
+    return this.#delivery.inFlight
   }
 
   /** How many names it watches. */
@@ -80,9 +76,14 @@ export class Subscription {
     return [...this.#names, ...(this.#wildcard ? ['*'] : [])]
   }
 
-  /** Something is left to send, now or once it may be. */
+  /** How many names may have something left to send, now or once it may be. */
   get pending(): number {
     return this.#dirty.size + this.#forced.size
+  }
+
+  /** How many resources the client refused in the version they have. */
+  get quarantined(): number {
+    return this.#quarantine.size
   }
 
   covers(name: string): boolean {
@@ -90,23 +91,19 @@ export class Subscription {
   }
 
   acked(name: string): Resource | undefined {
-    return this.#acked.get(name)
-  }
-
-  ackedResources(): Iterable<Resource> {
-    return this.#acked.values()
+    return this.#copies.acked(name)
   }
 
   sentVersion(name: string): string | undefined {
-    return this.#sent.get(name)
+    return this.#copies.sentVersion(name)
   }
 
-  rejectedVersion(name: string): string | undefined {
-    return this.#rejected.get(name)
+  refuses(resource: Resource): boolean {
+    return this.#quarantine.refuses(resource)
   }
 
   knownNames(): Iterable<string> {
-    return new Set([...this.#names, ...this.#sent.keys()])
+    return new Set([...this.#names, ...this.#copies.names()])
   }
 
   /** A watched resource changed or is gone. */
@@ -116,71 +113,76 @@ export class Subscription {
 
   /** Sends a resource again though it did not change: its cluster was sent, and waits for its assignment (O4). */
   resend(name: string): void {
-    if (this.covers(name) && this.#sent.has(name)) this.#forced.add(name)
+    if (this.covers(name) && this.#copies.sentVersion(name) !== undefined) this.#forced.add(name)
   }
 
-  /** Takes a Delta request (D1 to D13). `current`: names of everything there is, for a wildcard. */
-  delta(request: DeltaRequest, current: () => Iterable<string>): Outcome {
+  /** Takes a Delta request (D1 to D13). */
+  delta(request: DeltaRequest, view: View): Outcome {
     const verdict = this.#verdict(request)
     const first = !this.#begun
     this.#begun = true
-    const add: string[] = []
-    const drop: string[] = []
+    const watch: WatchChange = { add: [], drop: [] }
     if (first) {
       for (const [name, version] of request.initialVersions) {
-        this.#sent.set(name, version)
+        this.#copies.told(name, version)
         this.#dirty.add(name)
       }
     }
-    const legacyWildcard = first && request.subscribe.length === 0 && request.unsubscribe.length === 0 && wildcardTypes.has(this.type)
+    const legacyWildcard = first && request.subscribe.length === 0 && request.unsubscribe.length === 0 && this.#emptyMeansAll
     for (const name of legacyWildcard ? ['*'] : request.subscribe) {
-      if (name === '*') this.#openWildcard(current, add)
-      else {
-        if (!this.#names.has(name)) add.push(name)
-        this.#names.add(name)
-        // Only a reconnecting client tells what it has, and what it has need not be sent (D4); any other naming is a question (D6, D7).
-        if (first && request.initialVersions.has(name)) this.#dirty.add(name)
-        else this.#forced.add(name)
+      if (name === '*') {
+        this.#openWildcard(view, watch)
+        continue
       }
+      this.#addName(name, view, watch)
+      this.#quarantine.release(name)
+      // Only a reconnecting client tells what it has, and what it has need not be sent (D4); any other naming is a question (D6, D7).
+      if (first && request.initialVersions.has(name)) this.#dirty.add(name)
+      else this.#forced.add(name)
     }
     for (const name of request.unsubscribe) {
-      if (name === '*') this.#closeWildcard(drop)
+      if (name === '*') this.#closeWildcard(watch)
       else if (this.#names.delete(name)) {
-        drop.push(name)
+        watch.drop.push(name)
+        // Whoever still watches everything is told what the name is now (D11).
         if (this.#wildcard) this.#forced.add(name)
         else this.#forget(name)
       }
     }
     for (const name of this.#dirty) if (!this.covers(name)) this.#forget(name)
-    return { verdict, watch: { add, drop } }
+    return { verdict, watch }
   }
 
-  /** Takes a state-of-the-world request (S1 to S17). */
-  sotw(request: SotwRequest, current: () => Iterable<string>): Outcome {
+  /** Takes a state-of-the-world request (S1 to S17). Its names are adopted even if its nonce is stale (S9). */
+  sotw(request: SotwRequest, view: View): Outcome {
     const verdict = this.#verdict(request)
-    const add: string[] = []
-    const drop: string[] = []
-    const wildcard = request.names.includes('*') || (request.names.length === 0 && !this.#named && wildcardTypes.has(this.type))
+    const watch: WatchChange = { add: [], drop: [] }
+    const wildcard = request.names.includes('*') || (request.names.length === 0 && !this.#named && this.#emptyMeansAll)
     this.#named ||= request.names.length > 0
-    const wanted = new Set(request.names)
-    wanted.delete('*')
-    if (wildcard && !this.#wildcard) this.#openWildcard(current, add)
-    for (const name of wanted) {
-      if (this.#names.has(name)) continue
-      this.#names.add(name)
-      add.push(name)
-      this.#forced.add(name)
-      // A full-state answer about a new name is the whole set, be the name in it or not (S5, S6, S17).
-      if (this.#fullState) this.#mustReply = true
+    if (wildcard === this.#wildcard && this.#watchesJust(request.names)) return { verdict, watch }
+    if (wildcard && !this.#wildcard) this.#openWildcard(view, watch)
+    const before = this.#names
+    // In the client's own order: the next request most likely repeats it.
+    this.#names = new Set()
+    for (const name of request.names) {
+      if (name === '*' || this.#names.has(name)) continue
+      if (before.has(name)) this.#names.add(canonical(name, view))
+      else {
+        this.#addName(name, view, watch)
+        this.#forced.add(name)
+        // A full-state answer about a new name is the whole set, be the name in it or not (S5, S6, S17).
+        if (this.#fullState) this.#mustReply = true
+      }
     }
-    if (!wildcard && this.#wildcard) this.#closeWildcard(drop)
-    for (const name of [...this.#names]) {
-      if (wanted.has(name)) continue
-      this.#names.delete(name)
-      drop.push(name)
+    if (!wildcard && this.#wildcard) this.#closeWildcard(watch)
+    for (const name of before) {
+      if (this.#names.has(name)) continue
+      watch.drop.push(name)
       if (!this.#wildcard) this.#forget(name)
     }
-    return { verdict, watch: { add, drop } }
+    // Who watches nothing is sent nothing (S14).
+    if (!this.#wildcard && this.#names.size === 0) this.#mustReply = false
+    return { verdict, watch }
   }
 
   /**
@@ -188,138 +190,165 @@ export class Subscription {
    * as sent under `nonce`.
    */
   next(view: View, nonce: () => string): Sent | undefined {
-    if (this.#inFlight !== undefined) return undefined
-    if (!this.#mustReply && this.#dirty.size === 0 && this.#forced.size === 0) return undefined
-    const found = this.#fullState ? this.#wholeSet(view) : this.#changes(view)
-    const empty = found === undefined || (found.resources.length === 0 && found.removed.length === 0)
-    if (empty && !this.#mustReply) return undefined
+    if (this.inFlight !== undefined) return undefined
+    let content = this.#content(view)
+    while (content === undefined) {
+      const trial = this.#quarantine.takeTrial()
+      if (trial === undefined) return undefined
+      for (const name of trial) if (this.covers(name)) this.#forced.add(name)
+      content = this.#content(view)
+    }
     this.#mustReply = false
-    this.#inFlight = { nonce: nonce(), ...(found ?? { resources: [], removed: [] }) }
-    return this.#inFlight
+    return this.#delivery.begin({ nonce: nonce(), ...content })
   }
 
-  /** Gives a response up that was never answered, so that others can go out. */
+  /** Gives a response up that was not answered in time, so that others can go out (D15). */
   expire(): void {
-    this.#inFlight = undefined
+    this.#delivery.expire()
   }
 
-  #changes(view: View): Pick<Sent, 'resources' | 'removed'> {
+  /** Forgets everything; what was held for the client is released. */
+  end(): void {
+    this.#copies.forgetAll()
+  }
+
+  get #emptyMeansAll(): boolean {
+    // Whoever asks for everything of a type that we do not have is to learn that there is nothing (C8).
+    return wholeTypes.has(this.#type) || this.#type === undefined
+  }
+
+  #content(view: View): Content | undefined {
+    if (!this.#mustReply && this.pending === 0) return undefined
+    // The first answer ends the client's wait for this type, so it must not lack what is only held back.
+    if (this.#mustReply && this.#anyHeld(view)) return undefined
+    const content = this.#fullState ? this.#wholeSet(view) : this.#changes(view)
+    if (content === undefined) return undefined
+    return this.#mustReply || content.resources.length > 0 || content.removed.length > 0 || this.#fullState ? content : undefined
+  }
+
+  #anyHeld(view: View): boolean {
+    const names = this.#fullState ? this.#candidates(view).map(resource => resource.name) : [...this.#dirty, ...this.#forced]
+    return names.some(name => {
+      const resource = this.covers(name) ? view.get(name) : undefined
+      return resource !== undefined && this.#copies.sentVersion(name) !== resource.version && view.held(resource)
+    })
+  }
+
+  #changes(view: View): Content {
     const resources: Resource[] = []
     const removed: string[] = []
     for (const name of new Set([...this.#dirty, ...this.#forced])) {
       const resource = this.covers(name) ? view.get(name) : undefined
+      const forced = this.#forced.has(name)
       if (resource === undefined) {
-        const known = this.#sent.delete(name)
-        // State of the world has no word for "there is none" (S5).
-        if (this.protocol === 'delta' && (known || this.#forced.has(name))) removed.push(name)
-      } else if (this.#forced.has(name) ? this.#rejected.get(name) !== resource.version : this.#sent.get(name) !== resource.version) {
+        const known = this.#copies.sentVersion(name) !== undefined
+        this.#copies.sendRemoval(name)
+        this.#quarantine.release(name)
+        // State of the world has no word for "there is none" (S5): such a client keeps what it has until it lets go of the name.
+        if (this.protocol === 'delta' && (known || forced)) removed.push(name)
+      } else if (this.#quarantine.refuses(resource)) {
+        // Nothing to say until it changes (C10).
+      } else if (forced || this.#copies.sentVersion(name) !== resource.version) {
         if (view.held(resource)) continue
         resources.push(resource)
-        this.#sent.set(name, resource.version)
-      } else if (!this.#acked.has(name) && this.#rejected.get(name) !== resource.version) {
-        // A reconnecting client said that it has just this version.
-        this.#acked.set(name, resource)
-      }
+        this.#copies.send(resource)
+        this.#quarantine.release(name)
+      } else this.#copies.confirm(resource)
       this.#dirty.delete(name)
       this.#forced.delete(name)
     }
-    return { resources, removed }
+    return { resources, removed, changed: resources }
+  }
+
+  #candidates(view: View): Resource[] {
+    return this.#wildcard ? [...view.all()] : [...this.#names].flatMap(name => view.get(name) ?? [])
   }
 
   /** All resources, each in the newest version that may go out; undefined when that is what the client was sent last. */
-  #wholeSet(view: View): Pick<Sent, 'resources' | 'removed'> | undefined {
+  #wholeSet(view: View): Content | undefined {
     const waiting = new Set<string>()
     const resources: Resource[] = []
-    const candidates = this.#wildcard ? view.all() : [...this.#names].flatMap(name => view.get(name) ?? [])
+    const candidates = this.#candidates(view)
+    if (this.#quarantine.size > 0) this.#quarantine.keep(new Set(candidates.map(resource => resource.name)))
     for (const resource of candidates) {
-      const refused = this.#rejected.get(resource.name) === resource.version
-      const held = !refused && this.#sent.get(resource.name) !== resource.version && view.held(resource)
-      if (held) waiting.add(resource.name)
+      const { name, version } = resource
+      const refused = this.#quarantine.refuses(resource)
+      const held = !refused && this.#copies.sentVersion(name) !== version && view.held(resource)
+      if (held) waiting.add(name)
+      if (!refused && !held) this.#quarantine.release(name)
       // In the place of what must wait or was refused goes the last good version, so that nothing else is held up (DESIGN.md, step 9).
-      const chosen = refused || held ? this.#acked.get(resource.name) : resource
-      if (chosen !== undefined) resources.push(chosen)
+      const chosen = refused ? (this.#copies.acked(name) ?? view.good(name)) : held ? this.#copies.acked(name) : resource
+      if (chosen !== undefined && !(refused && chosen.version === version)) resources.push(chosen)
     }
-    const same = resources.length === this.#sent.size && resources.every(one => this.#sent.get(one.name) === one.version)
+    const changed = resources.filter(
+      ({ name, version }) => this.#copies.sentVersion(name) !== version || this.#copies.acked(name)?.version !== version,
+    )
+    const same = resources.length === this.#copies.sentCount && resources.every(one => this.#copies.sentVersion(one.name) === one.version)
     const asked = [...this.#forced].some(name => !waiting.has(name))
     keepOnly(this.#dirty, waiting)
     keepOnly(this.#forced, waiting)
     if (same && !asked && !this.#mustReply) return undefined
-    this.#sent.clear()
-    for (const resource of resources) this.#sent.set(resource.name, resource.version)
-    return { resources, removed: [] }
+    const kept = new Set(resources.map(resource => resource.name))
+    for (const name of [...this.#copies.names()]) if (!kept.has(name)) this.#copies.sendRemoval(name)
+    for (const resource of resources) this.#copies.send(resource)
+    return { resources, removed: [], changed }
   }
 
-  /** Pairs a request with the response it answers. A stale or unknown nonce answers nothing (S9, D12); an error alone marks a NACK (C9). */
-  #verdict(request: DeltaRequest | SotwRequest): Verdict {
-    const sent = this.#inFlight
-    if (sent === undefined || request.nonce !== sent.nonce) return { kind: 'none' }
-    this.#inFlight = undefined
-    if (request.error === undefined) {
-      for (const resource of sent.resources) {
-        this.#acked.set(resource.name, resource)
-        this.#rejected.delete(resource.name)
-      }
-      for (const name of sent.removed) this.#acked.delete(name)
-      if (this.#fullState) {
-        const kept = new Set(sent.resources.map(resource => resource.name))
-        for (const name of this.#acked.keys()) if (!kept.has(name)) this.#acked.delete(name)
-      }
-      return { kind: 'ack', sent }
+  /** What the request says about the response before it; what a NACK left unsaid is to be said again. */
+  #verdict({ nonce, error }: DeltaRequest | SotwRequest): Verdict {
+    const verdict = this.#delivery.answered(nonce, error, name => this.covers(name))
+    if (verdict.kind === 'nack') {
+      for (const resource of verdict.blamed) this.#dirty.add(resource.name)
+      for (const name of verdict.again) if (this.covers(name)) this.#forced.add(name)
     }
-    this.#reject(sent, request.error.message)
-    return { kind: 'nack', sent }
+    return verdict
   }
 
-  /**
-   * Puts the resources to blame aside: those the message names, else all that are new to the client. The others of the response go out
-   * again without them, because a client may have dropped the whole response (C13).
-   */
-  #reject(sent: Sent, message: string): void {
-    const fresh = sent.resources.filter(resource => this.#acked.get(resource.name)?.version !== resource.version)
-    const named = fresh.filter(resource => names(message, resource.name))
-    const blamed = new Set(named.length > 0 ? named : fresh)
-    for (const resource of blamed) this.#rejected.set(resource.name, resource.version)
-    if (named.length > 0) for (const resource of fresh) if (!blamed.has(resource)) this.#forced.add(resource.name)
-    if (this.#fullState && blamed.size > 0) {
-      // The last response is not what the client holds: let the next one be compared with nothing.
-      this.#sent.clear()
-      for (const resource of sent.resources) this.#dirty.add(resource.name)
+  #addName(name: string, view: View, watch: WatchChange): void {
+    if (this.#names.has(name)) return
+    this.#names.add(canonical(name, view))
+    watch.add.push(name)
+  }
+
+  /** The names of a request are just those watched, in the same order: the common case of an ACK, told cheaply. */
+  #watchesJust(names: readonly string[]): boolean {
+    let at = 0
+    for (const name of this.#names) {
+      if (names[at] === '*') at++
+      if (names[at] !== name) return false
+      at++
     }
+    if (names[at] === '*') at++
+    return at === names.length
   }
 
-  #openWildcard(current: () => Iterable<string>, add: string[]): void {
-    if (!this.#wildcard) add.push('*')
+  #openWildcard(view: View, watch: WatchChange): void {
+    if (!this.#wildcard) watch.add.push('*')
     this.#wildcard = true
     this.#mustReply = true
-    for (const name of current()) this.#dirty.add(name)
+    for (const resource of view.all()) this.#dirty.add(resource.name)
   }
 
-  #closeWildcard(drop: string[]): void {
+  #closeWildcard(watch: WatchChange): void {
     if (!this.#wildcard) return
     this.#wildcard = false
     this.#mustReply = false
-    drop.push('*')
-    for (const name of [...this.#sent.keys(), ...this.#dirty]) if (!this.#names.has(name)) this.#forget(name)
+    watch.drop.push('*')
+    for (const name of [...this.#copies.names(), ...this.#dirty, ...this.#forced]) if (!this.#names.has(name)) this.#forget(name)
   }
 
   /** The client no longer watches a name, so what it holds of it is unknown: asked again, it is sent again (S8). */
   #forget(name: string): void {
-    this.#sent.delete(name)
-    this.#acked.delete(name)
-    this.#rejected.delete(name)
+    this.#copies.forget(name)
+    this.#quarantine.release(name)
     this.#dirty.delete(name)
     this.#forced.delete(name)
   }
 }
 
-/** Whether an error message names a resource: as a whole word, since names may be parts of each other. */
-function names(message: string, name: string): boolean {
-  for (let at = message.indexOf(name); at >= 0; at = message.indexOf(name, at + 1)) {
-    const before = message[at - 1] ?? ' '
-    const after = message[at + name.length] ?? ' '
-    if (!/[\w/.|-]/.test(before) && !/[\w/|-]/.test(after)) return true
-  }
-  return false
+/** One string for the same name on all streams. */
+function canonical(name: string, view: View): string {
+  return view.get(name)?.name ?? name
 }
 
 function keepOnly(set: Set<string>, kept: ReadonlySet<string>): void {

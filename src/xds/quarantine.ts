@@ -1,0 +1,69 @@
+import { blamedNames } from './blame.ts'
+import type { Resource } from './resource.ts'
+
+/** So many responses at most are spent on finding who is at fault. */
+const trialsPerIncident = 64
+
+/**
+ * Resources that one client refused, in the version it refused: they are not sent again until they change (xds.md C10, C13). When a NACK
+ * does not tell which of several is at fault, all are set aside and then tried again in halves, so that in the end only the culprits
+ * stay.
+ */
+export class Quarantine {
+  readonly #refused = new Map<string, string>()
+  /** Groups to try again, next first. */
+  readonly #trials: string[][] = []
+  #budget = trialsPerIncident
+
+  get size(): number {
+    return this.#refused.size
+  }
+
+  refuses(resource: Resource): boolean {
+    return this.#refused.get(resource.name) === resource.version
+  }
+
+  /** Sets aside whoever the text of a NACK names among `suspects`, or else all of them; gives those set aside. */
+  blame(suspects: readonly Resource[], text: string): readonly Resource[] {
+    const names = new Set(
+      blamedNames(
+        text,
+        suspects.map(resource => resource.name),
+      ),
+    )
+    const blamed = names.size > 0 ? suspects.filter(resource => names.has(resource.name)) : suspects
+    for (const resource of blamed) this.#refused.set(resource.name, resource.version)
+    if (names.size === 0 && suspects.length > 1) {
+      const all = suspects.map(resource => resource.name)
+      const half = Math.ceil(all.length / 2)
+      this.#trials.unshift(all.slice(0, half), all.slice(half))
+    }
+    return blamed
+  }
+
+  /** The next names to try again; they are no longer refused. Undefined when there is nothing to try. */
+  takeTrial(): readonly string[] | undefined {
+    for (let group = this.#trials.shift(); group !== undefined; group = this.#trials.shift()) {
+      if (this.#budget === 0) {
+        this.#trials.length = 0
+        break
+      }
+      const names = group.filter(name => this.#refused.delete(name))
+      if (names.length === 0) continue
+      this.#budget--
+      return names
+    }
+    this.#budget = trialsPerIncident
+    return undefined
+  }
+
+  /** Forgets what is not among the names that still exist. */
+  keep(names: ReadonlySet<string>): void {
+    for (const name of this.#refused.keys()) if (!names.has(name)) this.#refused.delete(name)
+  }
+
+  /** The client took another version, or no longer watches the name. */
+  release(name: string): void {
+    this.#refused.delete(name)
+  }
+}

@@ -1,0 +1,55 @@
+import { keyText, type Resource, type ResourceKey } from './resource.ts'
+
+/**
+ * Counts who uses which resource (the cache, and each client that may have it) and hence what is required: the cost per client is one
+ * count per resource, however much that resource requires.
+ */
+export class Residents {
+  readonly #uses = new Map<Resource, number>()
+  /** Key → how many used resources require it. */
+  readonly #needed = new Map<string, number>()
+  readonly #unneeded: (key: ResourceKey) => void
+
+  /** `unneeded` is called when nothing that is used requires a key any more. */
+  constructor(unneeded: (key: ResourceKey) => void) {
+    this.#unneeded = unneeded
+  }
+
+  /** Uses in all, of resources that require something. */
+  get uses(): number {
+    let sum = 0
+    for (const count of this.#uses.values()) sum += count
+    return sum
+  }
+
+  needs(key: ResourceKey): boolean {
+    return this.#needed.has(keyText(key))
+  }
+
+  hold(resource: Resource): void {
+    if (resource.requires.length === 0) return
+    const count = this.#uses.get(resource) ?? 0
+    this.#uses.set(resource, count + 1)
+    if (count > 0) return
+    for (const key of resource.requires) this.#needed.set(keyText(key), (this.#needed.get(keyText(key)) ?? 0) + 1)
+  }
+
+  release(resource: Resource): void {
+    const count = this.#uses.get(resource)
+    if (count === undefined) return
+    if (count > 1) {
+      this.#uses.set(resource, count - 1)
+      return
+    }
+    this.#uses.delete(resource)
+    for (const key of resource.requires) {
+      const id = keyText(key)
+      const needed = (this.#needed.get(id) ?? 0) - 1
+      if (needed > 0) this.#needed.set(id, needed)
+      else {
+        this.#needed.delete(id)
+        this.#unneeded(key)
+      }
+    }
+  }
+}
