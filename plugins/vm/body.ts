@@ -3,9 +3,10 @@ import { type Static, type TSchema, Type } from 'typebox'
 import type { SourceGiven } from '../../src/discovery/contract.ts'
 import { errorText } from '../../src/model/errors.ts'
 import { healths } from '../../src/model/health.ts'
+import { Interner } from '../../src/model/intern.ts'
 import { didYouMean } from '../../src/model/nearest.ts'
 import { type ServiceKey, serviceKey } from '../../src/model/service-key.ts'
-import type { RegisteredService } from './lease.ts'
+import type { RegisteredPort, RegisteredService } from './lease.ts'
 import { type FieldError, RequestFault } from './problem.ts'
 
 const closed = { additionalProperties: false }
@@ -87,6 +88,10 @@ export type EndingBody = Static<typeof ending>
 
 type Given = Pick<SourceGiven, 'namespace' | 'admitAddress'>
 
+const noTags: readonly string[] = Object.freeze([])
+const noMeta: Readonly<Record<string, string>> = Object.freeze({})
+const singlePorts = new Interner<readonly RegisteredPort[]>(10_000)
+
 /** Checks a registration. Throws a `RequestFault` that lists every fault, up to 20; nothing of a bad registration is taken. */
 export function readRegistration(body: unknown, given: Given): RegistrationBody {
   if (!isRegistration(body)) throw fault([describe(isRegistration.errors, '')])
@@ -111,7 +116,7 @@ export function readRegistration(body: unknown, given: Given): RegistrationBody 
 }
 
 function readService(item: Static<typeof service>, pointer: string, given: Given, errors: FieldError[]): RegisteredService {
-  const ports = item.ports.map(one => ({ name: one.name ?? '', port: one.port, protocol: one.protocol ?? ('tcp' as const) }))
+  const ports = readPorts(item.ports)
   for (const [index, one] of ports.entries()) {
     const twin = ports.findIndex(other => other.name === one.name || (other.port === one.port && other.protocol === one.protocol))
     if (twin < index) {
@@ -134,10 +139,17 @@ function readService(item: Static<typeof service>, pointer: string, given: Given
     address,
     ports,
     weight: item.weight ?? 100,
-    tags: item.tags ?? [],
-    meta: item.meta ?? {},
+    tags: item.tags ?? noTags,
+    meta: item.meta ?? noMeta,
     health: item.health ?? 'healthy',
   }
+}
+
+/** Most services have one port, and it is the same on every machine: they share it. */
+function readPorts(given: Static<typeof service>['ports']): readonly RegisteredPort[] {
+  const ports = given.map(one => ({ name: one.name ?? '', port: one.port, protocol: one.protocol ?? ('tcp' as const) }))
+  const [only] = ports
+  return ports.length === 1 && only !== undefined ? singlePorts.get(`${only.port}/${only.protocol}/${only.name}`, () => ports) : ports
 }
 
 /** Checks a renewal. Throws a `RequestFault`. Names without a namespace belong to the source's own. */

@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import { IsthmusError } from '../model/errors.ts'
+import { Interner } from '../model/intern.ts'
 
 type Network = [ipaddr.IPv4 | ipaddr.IPv6, number]
 
@@ -20,7 +21,8 @@ const special: Readonly<Record<string, string>> = {
 export function addressRules(rules: { readonly allow: readonly string[]; readonly only: readonly string[] }): (address: string) => string {
   const allow = rules.allow.map(network)
   const only = rules.only.map(network)
-  return address => {
+  const admitted = new Interner<string>(100_000)
+  const admit = (address: string): string => {
     if (!ipaddr.isValid(address) || (ipaddr.IPv4.isValid(address) && !ipaddr.IPv4.isValidFourPartDecimal(address))) {
       throw refused(`"${address}" is no IP address: endpoints need one, host names are not resolved here`)
     }
@@ -32,6 +34,8 @@ export function addressRules(rules: { readonly allow: readonly string[]; readonl
       throw refused(`${address} is outside addresses.only (${rules.only.join(', ')})`)
     return ip.toString()
   }
+  // A machine's address comes again with each of its services: checked once, and one string for all of them.
+  return address => admitted.get(address, () => admit(address))
 }
 
 function refused(text: string): IsthmusError {

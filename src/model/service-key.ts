@@ -1,11 +1,17 @@
+import { Interner } from './intern.ts'
+
 declare const brand: unique symbol
 
 /** A logical service: `namespace/name`. The one key under which every source's endpoints meet (reference/discovery.md 1.1). */
 export type ServiceKey = string & { readonly [brand]: 'ServiceKey' }
 
+/** Every instance of a service carries its key: they share one string. */
+const keys = new Interner<ServiceKey>(100_000)
+
 /** Makes the key of a service. Names are kept as they are, dots and upper case included; neither part may hold a slash. */
 export function serviceKey(namespace: string, name: string): ServiceKey {
-  return `${namespace}/${name}` as ServiceKey
+  const text = `${namespace}/${name}` as ServiceKey
+  return keys.get(text, () => text)
 }
 
 /** The two parts of a key. */
