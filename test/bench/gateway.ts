@@ -1,16 +1,21 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { findOnPath } from '../tools/cache.ts'
 import { freePorts } from '../tools/local.ts'
 import { type Child, startProcess } from '../tools/process.ts'
 import { type Plan, serviceName } from './plan.ts'
+
+const collectMs = 1500
 
 /** A gateway in a process of its own. */
 export interface BenchGateway {
   readonly ports: { readonly xds: number; readonly admin: number; readonly agents: number }
   /** Resident memory now and at most, MB. */
   memory(): Promise<{ now: number; most: number }>
+  /** Collects all garbage, and waits until that is surely done. */
+  collect(): Promise<void>
   /** User and system time used so far, ms. */
   cpu(): Promise<number>
   ready(): Promise<void>
@@ -48,13 +53,18 @@ sources:
 ${sources.map(source => `  - ${source}\n`).join('')}`,
   )
   const main = new URL('../../src/main.ts', import.meta.url).pathname
-  const serve = [process.execPath, main, 'serve', '-c', file]
+  const collector = new URL('gc-on-signal.ts', import.meta.url).href
+  const serve = [process.execPath, '--expose-gc', '--import', collector, main, 'serve', '-c', file]
   const taskset = await findOnPath('taskset')
   const [program = '', ...args] = taskset === undefined ? serve : [taskset, '-c', '0', ...serve]
   const child = await startProcess(program, args)
   return {
     ports,
     memory: () => memoryOf(child.pid),
+    async collect() {
+      child.signal('SIGUSR2')
+      await sleep(collectMs)
+    },
     cpu: () => cpuOf(child.pid),
     async ready() {
       await child.until('the gateway is not ready', async () => (await fetch(`http://127.0.0.1:${String(ports.admin)}/readyz`)).ok, 60_000)
@@ -76,7 +86,6 @@ async function memoryOf(pid: number): Promise<{ now: number; most: number }> {
 
 /** All threads: schedstat counts nanoseconds, where stat counts ticks of 10 ms. */
 async function cpuOf(pid: number): Promise<number> {
-  const { readdir } = await import('node:fs/promises')
   let total = 0
   for (const thread of await readdir(`/proc/${String(pid)}/task`)) {
     const text = await readFile(`/proc/${String(pid)}/task/${thread}/schedstat`, 'utf8').catch(() => '0')

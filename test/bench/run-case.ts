@@ -24,8 +24,8 @@ export interface BenchResult {
   /** ms of the gateway's CPU per change, idle use subtracted. */
   readonly cpuMs: number
   readonly bytesPerChange: number
-  /** MB when all is loaded and settled, and at most. */
-  readonly memory: { readonly settled: number; readonly most: number }
+  /** Resident MB when all is loaded: after a full collection, as it is without one, and at most. */
+  readonly memory: { readonly settled: number; readonly asItIs: number; readonly most: number }
   readonly syncSeconds: number
 }
 
@@ -55,6 +55,8 @@ export async function runCase(given: BenchCase): Promise<BenchResult> {
       const syncSeconds = (performance.now() - started) / 1000
       await makeChanges(given, source, client, 1, warmUp)
       await sleep(settleMs)
+      const asItIs = (await gateway.memory()).now
+      await gateway.collect()
       const settled = (await gateway.memory()).now
       const idle = await cpuDuring(gateway.cpu, () => sleep(settleMs))
       const bytesBefore = client.bytes
@@ -71,7 +73,7 @@ export async function runCase(given: BenchCase): Promise<BenchResult> {
         missed: given.changes - (samples?.sent.length ?? 0),
         cpuMs: (used - idleShare) / given.changes,
         bytesPerChange: (client.bytes - bytesBefore) / given.changes,
-        memory: { settled, most: (await gateway.memory()).most },
+        memory: { settled, asItIs, most: (await gateway.memory()).most },
         syncSeconds,
       }
     } finally {

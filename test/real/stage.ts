@@ -9,6 +9,7 @@ import { createLog } from '../../src/telemetry/log.ts'
 import { type EnvoyProcess, startEnvoy } from '../tools/envoy-process.ts'
 import { freePort, temporaryFolder, type Teardown } from '../tools/local.ts'
 import { eventually } from '../tools/process.ts'
+import { get } from './get.ts'
 
 export interface StageOptions {
   /** Items of `sources` in isthmus.yaml. */
@@ -92,10 +93,7 @@ export async function startStage(t: Teardown, options: StageOptions): Promise<St
       return (await response.json()) as { epoch: number }
     },
     async answers(path, accept, headers = {}) {
-      await eventually(`${path} through Envoy`, async () => {
-        const response = await fetch(url + path, { headers })
-        return accept({ status: response.status, body: await response.text() })
-      })
+      await eventually(`${path} through Envoy`, async () => accept(await get(url + path, headers)))
     },
   }
 }

@@ -1,0 +1,121 @@
+import t from 'tap'
+import { type Backend, startBackends, stopBackends } from '../tools/http-backend.ts'
+import { get } from './get.ts'
+import { hostObject, mappingObject, type Stage, startStage, vmService } from './stage.ts'
+
+interface Answer {
+  readonly status: number
+  readonly instance: string
+  readonly path: string
+}
+
+/** One request through Envoy, and who answered it with which path. */
+async function ask(stage: Stage, path: string, init: RequestInit = {}): Promise<Answer> {
+  const response = await fetch(stage.url + path, { redirect: 'manual', ...init })
+  const text = await response.text()
+  const body = response.status === 200 ? (JSON.parse(text) as { instance: string; path: string }) : { instance: '', path: '' }
+  return { status: response.status, instance: body.instance, path: body.path }
+}
+
+t.test('requests go where Emissary would send them (emissary-resources.md 11)', async t => {
+  const names = ['a', 'b', 'c']
+  const backends = await startBackends(names.length)
+  t.teardown(() => stopBackends(backends))
+  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const at = (index: number): Backend => {
+    const backend = backends[index]
+    if (backend === undefined) throw new Error('no such backend')
+    return backend
+  }
+  for (const [index, name] of names.entries()) await stage.registerVm(`vm-${name}`, [vmService(name, at(index).port)])
+
+  await stage.manifests('routes', [
+    mappingObject('short', { prefix: '/x/', service: 'a' }),
+    mappingObject('long', { prefix: '/x/deep/', service: 'b' }),
+    mappingObject('first', { prefix: '/x/deep/urgent/', service: 'c' }),
+    mappingObject('overruled', { prefix: '/p/longer/', service: 'a' }),
+    mappingObject('precedence', { prefix: '/p/', service: 'b', precedence: 1 }),
+    mappingObject('exact', { prefix: '/exact', prefix_exact: true, service: 'a', rewrite: '' }),
+    mappingObject('regex', { prefix: '/r/[0-9]+', prefix_regex: true, service: 'b', rewrite: '' }),
+    mappingObject('get', { prefix: '/m/', service: 'a', method: 'GET' }),
+    mappingObject('post', { prefix: '/m/', service: 'b', method: 'POST' }),
+    mappingObject('header', { prefix: '/h/', service: 'b', headers: { 'x-color': 'blue' } }),
+    mappingObject('plain', { prefix: '/h/', service: 'a' }),
+    mappingObject('query', { prefix: '/h/', service: 'c', query_parameters: { color: 'red' } }),
+    mappingObject('kept', { prefix: '/kept/', service: 'a', rewrite: '' }),
+    mappingObject('moved', { prefix: '/moved/', service: 'a', rewrite: '/to/' }),
+    mappingObject('slow', { prefix: '/slow/', service: 'c', timeout_ms: 100 }),
+    mappingObject('nobody', { prefix: '/nobody/', service: 'nobody' }),
+  ])
+  await stage.answers('/nobody/', answer => answer.status === 503)
+
+  const get = { method: 'GET' }
+  const expected: [string, RequestInit, Partial<Answer>][] = [
+    ['/x/1', get, { instance: at(0).instance, path: '/1' }],
+    ['/x/deep/1', get, { instance: at(1).instance, path: '/1' }],
+    ['/x/deep/urgent/1', get, { instance: at(2).instance }],
+    ['/p/longer/1', get, { instance: at(1).instance }],
+    ['/exact', get, { instance: at(0).instance, path: '/exact' }],
+    ['/exact/more', get, { status: 404 }],
+    ['/r/42', get, { instance: at(1).instance, path: '/r/42' }],
+    ['/r/x', get, { status: 404 }],
+    ['/m/', get, { instance: at(0).instance }],
+    ['/m/', { method: 'POST' }, { instance: at(1).instance }],
+    ['/h/', get, { instance: at(0).instance }],
+    ['/h/', { headers: { 'x-color': 'blue' } }, { instance: at(1).instance }],
+    ['/h/?color=red', get, { instance: at(2).instance }],
+    ['/kept/1', get, { path: '/kept/1' }],
+    ['/moved/1', get, { path: '/to/1' }],
+    ['/unknown', get, { status: 404 }],
+  ]
+  for (const [path, init, answer] of expected) t.match(await ask(stage, path, init), answer, `${init.method ?? 'GET'} ${path}`)
+
+  at(2).delayMs = 1000
+  t.match(await ask(stage, '/slow/'), { status: 504 }, 'a slow backend meets timeout_ms')
+})
+
+t.test('Hosts: a Mapping is served under its host names; insecure action Redirect sends to https', async t => {
+  const backends = await startBackends(2)
+  t.teardown(() => stopBackends(backends))
+  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  await stage.registerVm('vm-1', [vmService('a', backends[0]?.port ?? 0)])
+  await stage.registerVm('vm-2', [vmService('b', backends[1]?.port ?? 0)])
+  const redirecting = { ...hostObject('moved.example', 'moved'), spec: { hostname: 'moved.example' } }
+  await stage.manifests('hosts', [
+    hostObject('a.example', 'a'),
+    hostObject('*.b.example', 'b'),
+    redirecting,
+    mappingObject('a', { hostname: 'a.example', prefix: '/', service: 'a' }),
+    mappingObject('b', { hostname: '*.b.example', prefix: '/', service: 'b' }),
+    mappingObject('moved', { hostname: 'moved.example', prefix: '/', service: 'a' }),
+  ])
+  await stage.answers('/', answer => answer.body.includes('backend-1'), { host: 'a.example' })
+  await stage.answers('/', answer => answer.body.includes('backend-2'), { host: 'x.b.example:8080' })
+  await stage.answers('/', answer => answer.status === 404, { host: 'other.example' })
+  await stage.answers('/there', answer => answer.status === 301, { host: 'moved.example' })
+  t.match(await get(`${stage.url}/there`, { host: 'moved.example' }), { status: 301, headers: { location: 'https://moved.example/there' } })
+})
+
+t.test('a canary of 30 percent gets 30 percent of 2,000 requests, within what chance allows once in a million', async t => {
+  const backends = await startBackends(2)
+  t.teardown(() => stopBackends(backends))
+  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  await stage.registerVm('vm-1', [vmService('stable', backends[0]?.port ?? 0)])
+  await stage.registerVm('vm-2', [vmService('canary', backends[1]?.port ?? 0)])
+  await stage.manifests('split', [
+    mappingObject('stable', { prefix: '/s/', service: 'stable' }),
+    mappingObject('canary', { prefix: '/s/', service: 'canary', weight: 30 }),
+  ])
+  await stage.answers('/s/', answer => answer.body.includes('backend-2'))
+  await stage.answers('/s/', answer => answer.body.includes('backend-1'))
+  const count = 2000
+  let canary = 0
+  for (let done = 0; done < count; done += 20) {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => ask(stage, '/s/')))
+    canary += answers.filter(answer => answer.instance === 'backend-2').length
+    t.ok(answers.every(answer => answer.status === 200))
+  }
+  // Binomial, p = 0.3: one in a million is 4.9 standard deviations.
+  const allowed = 4.9 * Math.sqrt(count * 0.3 * 0.7)
+  t.ok(Math.abs(canary - count * 0.3) <= allowed, `${canary} of ${count} went to the canary`)
+})
