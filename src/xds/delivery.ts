@@ -103,7 +103,9 @@ export class Delivery {
     const suspects = (sent?.resources ?? []).filter(
       ({ name, version }) => this.copies.sentVersion(name) === version && this.copies.acked(name)?.version !== version,
     )
-    const blamed = this.quarantine.blame(suspects, message)
+    // What was at fault may have been superseded or let go of meanwhile, so that a lone suspect proves nothing.
+    const complete = suspects.length === sent?.changed.length
+    const blamed = this.quarantine.blame(suspects, message, complete)
     for (const resource of blamed) this.copies.reject(resource)
     const guilty = new Set(blamed)
     // With nobody to blame, saying it again would only be refused again (C10).

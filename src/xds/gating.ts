@@ -89,12 +89,22 @@ export class Gating {
     if (subscription?.covers(key.name) !== true) return false
     const required = this.#given.current(key)
     if (required === undefined || (this.#givenUp.size > 0 && this.#givenUp.has(keyText(key)))) return false
-    if (subscription.acked(key.name) === undefined) return !subscription.refuses(required)
-    return required.requires.some(inner => {
-      const innerSubscription = this.#given.subscription(inner.type)
-      const innerCurrent = this.#given.current(inner)
-      if (innerSubscription === undefined || innerCurrent === undefined) return false
-      return innerSubscription.acked(inner.name) === undefined && !innerSubscription.refuses(innerCurrent)
-    })
+    const refused = subscription.refuses(required)
+    if (!has(subscription, key)) return !refused
+    // Whoever refused it goes on with what it acknowledged before.
+    const used = refused ? subscription.acked(key.name) : required
+    return (
+      used?.requires.some(inner => {
+        const innerSubscription = this.#given.subscription(inner.type)
+        const innerCurrent = this.#given.current(inner)
+        if (innerSubscription === undefined || innerCurrent === undefined) return false
+        return !has(innerSubscription, inner) && !innerSubscription.refuses(innerCurrent)
+      }) === true
+    )
   }
+}
+
+/** The client acknowledged it, and was not told since that there is none. */
+function has(subscription: Subscription, { name }: ResourceKey): boolean {
+  return subscription.acked(name) !== undefined && subscription.sentVersion(name) !== undefined
 }

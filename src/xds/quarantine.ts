@@ -10,7 +10,8 @@ const trialsPerIncident = 64
  * stay.
  */
 export class Quarantine {
-  readonly #refused = new Map<string, string>()
+  /** Name → versions: that which is served, and a last good one of other clients that stood in for it. */
+  readonly #refused = new Map<string, Set<string>>()
   /** Groups to try again, next first. */
   readonly #trials: string[][] = []
   #budget = trialsPerIncident
@@ -20,11 +21,14 @@ export class Quarantine {
   }
 
   refuses(resource: Resource): boolean {
-    return this.#refused.get(resource.name) === resource.version
+    return this.#refused.get(resource.name)?.has(resource.version) === true
   }
 
-  /** Sets aside whoever the text of a NACK names among `suspects`, or else all of them; gives those set aside. */
-  blame(suspects: readonly Resource[], text: string): readonly Resource[] {
+  /**
+   * Sets aside whoever the text of a NACK names among `suspects`, or else all of them; gives those set aside. `complete`: nobody else can
+   * be at fault.
+   */
+  blame(suspects: readonly Resource[], text: string, complete: boolean): readonly Resource[] {
     const names = new Set(
       blamedNames(
         text,
@@ -32,8 +36,8 @@ export class Quarantine {
       ),
     )
     const blamed = names.size > 0 ? suspects.filter(resource => names.has(resource.name)) : suspects
-    for (const resource of blamed) this.#refused.set(resource.name, resource.version)
-    if (names.size === 0 && suspects.length > 1) {
+    for (const { name, version } of blamed) this.#refused.set(name, new Set(this.#refused.get(name)).add(version))
+    if (names.size === 0 && (suspects.length > 1 || !complete)) {
       const all = suspects.map(resource => resource.name)
       const half = Math.ceil(all.length / 2)
       this.#trials.unshift(all.slice(0, half), all.slice(half))

@@ -106,6 +106,12 @@ export function createXdsServer(given: XdsServerOptions): XdsServer {
       await Promise.race([idle, clock.sleep(Math.max(drainMs / 2, 100), done.signal)])
       done.abort()
       server.forceShutdown()
+      // Calls that were cut say so only later.
+      for (const stream of streams.keys()) {
+        streams.delete(stream)
+        proxies.disconnected(stream)
+        stream.end()
+      }
       cache.close()
     },
   }

@@ -317,5 +317,7 @@ const nothing: View = { get: () => undefined, all: () => [], good: () => undefin
 function contentVersion(resources: readonly Resource[]): string {
   const [only] = resources
   if (resources.length === 1 && only !== undefined) return only.version
-  return hash('sha1', resources.map(resource => resource.version).join()).slice(0, 16)
+  // Sorted, because the order of resources is that in which this replica came to know them.
+  const versions = resources.map(resource => resource.version).sort()
+  return hash('sha1', versions.join()).slice(0, 16)
 }

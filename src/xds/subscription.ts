@@ -278,7 +278,7 @@ export class Subscription {
       if (!refused && !held) this.#quarantine.release(name)
       // In the place of what must wait or was refused goes the last good version, so that nothing else is held up (DESIGN.md, step 9).
       const chosen = refused ? (this.#copies.acked(name) ?? view.good(name)) : held ? this.#copies.acked(name) : resource
-      if (chosen !== undefined && !(refused && chosen.version === version)) resources.push(chosen)
+      if (chosen !== undefined && !(refused && this.#quarantine.refuses(chosen))) resources.push(chosen)
     }
     const changed = resources.filter(
       ({ name, version }) => this.#copies.sentVersion(name) !== version || this.#copies.acked(name)?.version !== version,

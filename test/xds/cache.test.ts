@@ -17,11 +17,7 @@ function setUp(t: Test, retireMs?: number) {
   return { clock, cache, told, watcher, put, remove }
 }
 
-const chain = () => [
-  resource('route r', 'v1', ['cluster c']),
-  resource('cluster c', 'v1', ['endpoint c']),
-  resource('endpoint c'),
-]
+const chain = () => [resource('route r', 'v1', ['cluster c']), resource('cluster c', 'v1', ['endpoint c']), resource('endpoint c')]
 
 t.test('a change is told to those who watch the name, or everything of the type, once each', t => {
   const { cache, told, watcher, put, remove } = setUp(t)

@@ -141,4 +141,33 @@ for (const protocol of protocols) {
     t.equal(await peer.take(), 'secret s=v2')
     t.equal(xds.server.proxies.proxy('envoy-1')?.state !== 'rejected', true)
   })
+
+  t.test(`${protocol}: C13 a NACK that names nobody condemns nobody while the culprit may be gone`, async t => {
+    const xds = await startXds(t, { resources: [resource('endpoint a'), resource('endpoint b', 'bad')] })
+    const peer = xds.peer(protocol)
+    peer.subscribe('endpoint', 'a', 'b')
+    await peer.next()
+    peer.unsubscribe('endpoint', 'b')
+    await xds.silent(t, peer.stream, 'one response in flight')
+    peer.nack('endpoint', 'no')
+    t.equal(await peer.take(), 'endpoint a=v1', 'tried once more without the culprit')
+    await xds.silent(t, peer.stream, 'done')
+  })
 }
+
+t.test('sotw: C10 no loop between a refused version and a last good version of others that is refused, too', async t => {
+  const xds = await startXds(t, { resources: [resource('cluster a', 'new-field'), resource('cluster b')] })
+  const [modern, old] = [xds.peer('sotw', 'modern'), xds.peer('sotw', 'old')]
+  modern.subscribe('cluster', '*')
+  await modern.take()
+  xds.put(resource('cluster a', 'newer-field'))
+  await modern.next()
+  old.subscribe('cluster', '*')
+  const said: string[] = []
+  await xds.settle(old, text => {
+    said.push(text)
+    if (text.includes('a=new')) old.nack('cluster', 'a: no such field')
+    else old.ack('cluster')
+  })
+  t.same(said, ['cluster a=newer-field b=v1', 'cluster a=new-field b=v1', 'cluster b=v1'])
+})

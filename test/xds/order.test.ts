@@ -71,7 +71,13 @@ for (const protocol of protocols) {
     const xds = await startXds(t, { resources: [...clusters('x'), resource('route r', 'v1', ['cluster x'])] })
     const peers = [await settled(xds, protocol), await settled(xds, protocol)]
     const [quick, slow] = peers
-    xds.cache.patch({ upsert: [resource('route r', 'v2')], remove: [{ type: 'cluster', name: 'x' }, { type: 'endpoint', name: 'x' }] })
+    xds.cache.patch({
+      upsert: [resource('route r', 'v2')],
+      remove: [
+        { type: 'cluster', name: 'x' },
+        { type: 'endpoint', name: 'x' },
+      ],
+    })
     for (const peer of peers) t.equal(await peer.next(), 'route r=v2')
     quick?.ack('route')
     if (quick !== undefined) await xds.silent(t, quick.stream, 'another one may still use it')

@@ -40,8 +40,6 @@ export class Peer {
     const response = await this.stream.next()
     const type = typeOfUrl(response.typeUrl)
     if (type === undefined) throw new Error(`a response of an unknown type ${response.typeUrl}`)
-    const told = this.#of(type)
-    told.nonce = response.nonce
     this.#unanswered.set(type, response)
     const found = response.names.map(name => `${name}=${contentOf(type, response.bodies[name] ?? {})}`)
     return [type, ...found.sort(), ...response.removed.map(name => `-${name}`).sort()].join(' ')
@@ -70,6 +68,8 @@ export class Peer {
     const response = this.#unanswered.get(type)
     if (response === undefined) throw new Error(`nothing of type ${type} to answer; there are ${resourceTypes.join()}`)
     this.#unanswered.delete(type)
+    // A client that changes its names before it has looked at a response still gives the nonce before.
+    this.#of(type).nonce = response.nonce
     return response
   }
 
@@ -77,8 +77,7 @@ export class Peer {
     const told = this.#of(type)
     const typeUrl = typeUrls[type]
     if (this.stream.protocol === 'delta') this.stream.send({ typeUrl, ...fields })
-    else
-      this.stream.send({ typeUrl, resourceNames: [...told.names], versionInfo: told.version, responseNonce: told.nonce, ...fields })
+    else this.stream.send({ typeUrl, resourceNames: [...told.names], versionInfo: told.version, responseNonce: told.nonce, ...fields })
   }
 
   #of(type: ResourceType): Told {

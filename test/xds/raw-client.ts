@@ -168,8 +168,10 @@ export class RawStream {
 export class RawClient {
   readonly #client: grpc.Client
 
-  constructor(port: number, credentials: grpc.ChannelCredentials = grpc.credentials.createInsecure(), host = '127.0.0.1') {
-    this.#client = new grpc.Client(`${host}:${String(port)}`, credentials, {
+  /** `credentials`: default plain text; a TLS server must call itself `isthmus.test`. */
+  constructor(port: number, credentials?: grpc.ChannelCredentials, host = '127.0.0.1') {
+    this.#client = new grpc.Client(`${host}:${String(port)}`, credentials ?? grpc.credentials.createInsecure(), {
+      ...(credentials !== undefined && { 'grpc.ssl_target_name_override': 'isthmus.test' }),
       'grpc.use_local_subchannel_pool': 1,
       'grpc.max_receive_message_length': -1,
     })

@@ -1,0 +1,29 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+/** A certificate and its key, as files. */
+export interface CertificateFiles {
+  readonly certFile: string
+  readonly keyFile: string
+}
+
+async function request(folder: string, name: string, ...options: readonly string[]): Promise<CertificateFiles> {
+  const files = { certFile: join(folder, `${name}.crt`), keyFile: join(folder, `${name}.key`) }
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc', '-keyout', files.keyFile]
+  await run('openssl', ['req', '-x509', '-days', '2', '-subj', `/CN=${name}`, ...key, '-out', files.certFile, ...options])
+  return files
+}
+
+/** Makes a certificate authority with openssl. */
+export function makeAuthority(folder: string, name: string): Promise<CertificateFiles> {
+  return request(folder, name, '-addext', 'basicConstraints=critical,CA:TRUE')
+}
+
+/** Makes a certificate for `isthmus.test` that an authority signed, good for server and client. */
+export function makeCertificate(folder: string, name: string, authority: CertificateFiles): Promise<CertificateFiles> {
+  const signed = ['-CA', authority.certFile, '-CAkey', authority.keyFile]
+  return request(folder, name, ...signed, '-addext', 'subjectAltName=DNS:isthmus.test', '-addext', 'basicConstraints=CA:FALSE')
+}

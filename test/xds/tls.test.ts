@@ -1,0 +1,71 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ChannelCredentials, status } from '@grpc/grpc-js'
+import t from 'tap'
+import { typeUrls } from '../../src/xds/type-urls.ts'
+import { temporaryFolder } from '../tools/local.ts'
+import { type CertificateFiles, makeAuthority, makeCertificate } from './certificates.ts'
+import { Harness, startXds } from './harness.ts'
+import { RawClient } from './raw-client.ts'
+import { resource } from './resources.ts'
+
+t.test('TLS', async t => {
+  const folder = await temporaryFolder(t)
+  const [authority, stranger] = [await makeAuthority(folder, 'authority'), await makeAuthority(folder, 'stranger')]
+  const server = await makeCertificate(folder, 'server', authority)
+  const client = await makeCertificate(folder, 'client', authority)
+  const strange = await makeCertificate(folder, 'strange-client', stranger)
+
+  function open(port: number, own?: CertificateFiles, trusted = authority) {
+    const read = (file: string | undefined) => (file === undefined ? null : readFileSync(file))
+    const credentials = ChannelCredentials.createSsl(readFileSync(trusted.certFile), read(own?.keyFile), read(own?.certFile))
+    const raw = new RawClient(port, credentials)
+    t.teardown(() => raw.close())
+    return raw.open('delta')
+  }
+
+  await t.test('a client that trusts the authority is served over TLS, without a certificate of its own', async t => {
+    const xds = await startXds(t, { tls: server, resources: [resource('cluster a')] })
+    const stream = open(xds.port)
+    stream.ask('cluster', [])
+    t.same((await stream.next()).names, ['a'])
+  })
+
+  await t.test('neither plain text nor a client that trusts another authority gets through', async t => {
+    const xds = await startXds(t, { tls: server })
+    for (const stream of [xds.open('delta'), open(xds.port, undefined, stranger)]) {
+      stream.ask('cluster', [])
+      t.match(await stream.ended, { code: status.UNAVAILABLE })
+    }
+    t.same(xds.server.proxies.proxies(), [])
+  })
+
+  await t.test('with a client authority, only clients with a certificate from it are served', async t => {
+    const xds = await startXds(t, { tls: { ...server, clientCaFile: authority.certFile }, resources: [resource('cluster a')] })
+    for (const stream of [open(xds.port), open(xds.port, strange)]) {
+      stream.ask('cluster', [])
+      t.match(await stream.ended, { code: status.UNAVAILABLE })
+    }
+    t.same(xds.server.proxies.proxies(), [])
+    const stream = open(xds.port, client)
+    stream.ask('cluster', [])
+    t.match(await stream.next(), { typeUrl: typeUrls.cluster, names: ['a'] })
+  })
+
+  await t.test('files that cannot be read or are no certificates make listen fail', async t => {
+    const junk = join(folder, 'junk.pem')
+    writeFileSync(junk, 'not a certificate')
+    for (const tls of [
+      { ...server, certFile: join(folder, 'absent.crt') },
+      { ...server, keyFile: join(folder, 'absent.key') },
+      { ...server, clientCaFile: join(folder, 'absent-ca.crt') },
+      { ...server, certFile: junk },
+      { ...server, keyFile: junk },
+      { ...server, keyFile: client.keyFile },
+    ]) {
+      const harness = new Harness({})
+      t.teardown(() => harness.close())
+      await t.rejects(harness.listen(tls), JSON.stringify(tls))
+    }
+  })
+})
