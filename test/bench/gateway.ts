@@ -62,7 +62,7 @@ ${sources.map(source => `  - ${source}\n`).join('')}`,
     ports,
     memory: () => memoryOf(child.pid),
     async collect() {
-      child.signal('SIGUSR2')
+      child.signal('SIGCONT')
       await sleep(collectMs)
     },
     cpu: () => cpuOf(child.pid),
