@@ -81,9 +81,14 @@ export function fileSource(plan: Plan, path: string): BenchSource {
     return lines.join('')
   }
   const services = Array.from({ length: plan.services }, (_, service) => text(service, baseAddress(plan, service, 0)))
-  const write = async (): Promise<void> => {
-    await writeFile(`${path}.next`, `services:\n${services.join('')}`)
-    await rename(`${path}.next`, path)
+  let writing = Promise.resolve()
+  // One after the other: two writers of one file would take each other's place.
+  const write = (): Promise<void> => {
+    writing = writing.then(async () => {
+      await writeFile(`${path}.next`, `services:\n${services.join('')}`)
+      await rename(`${path}.next`, path)
+    })
+    return writing
   }
   return {
     settings: `{ name: legacy, type: file, path: "${path}" }`,
