@@ -5,7 +5,7 @@ import type { ConsulSettings } from './settings.ts'
 /** The part of a Consul check that says something; its output changes at each run and is never looked at (reference/discovery.md 2.4). */
 export interface ConsulCheck {
   readonly CheckID: string
-  readonly Name: string
+  readonly Name?: string
   readonly Status: string
   /** Empty for a check of the node. */
   readonly ServiceID: string
@@ -45,23 +45,29 @@ export function checkHealth(checks: readonly ConsulCheck[], policy: Policy): Ver
     }
     return verdict('unhealthy', [{ code: 'node-check-critical', text: `critical on its node: ${namesOf(nodeCritical)}` }])
   }
+  // Critical, and yet enough of the others are not.
+  const tolerated =
+    ownCritical.length === 0 ? [] : [{ code: 'check-tolerated', text: `critical, but enough others are not: ${namesOf(ownCritical)}` }]
   const odd = counted.filter(check => !['passing', 'warning', 'critical'].includes(check.Status))
   if (odd.length > 0) {
     return verdict('unhealthy', [
-      { code: 'check-unknown', text: `unknown status ${odd.map(check => `${check.Name}=${check.Status}`).join(', ')}` },
+      { code: 'check-unknown', text: `unknown status ${odd.map(check => `${nameOf(check)}=${check.Status}`).join(', ')}` },
     ])
   }
   const warning = counted.filter(check => check.Status === 'warning')
   if (warning.length > 0) {
-    return { ...verdict(policy.warning ?? 'healthy', [{ code: 'check-warning', text: `warning: ${namesOf(warning)}` }]), warning: true }
+    return {
+      ...verdict(policy.warning ?? 'healthy', [{ code: 'check-warning', text: `warning: ${namesOf(warning)}` }, ...tolerated]),
+      warning: true,
+    }
   }
   if (counted.length === 0)
     return verdict(policy.noChecks ?? 'healthy', [{ code: 'no-checks', text: 'no check counts; Consul takes such an instance as passing' }])
-  return verdict('healthy', [])
+  return verdict('healthy', tolerated)
 }
 
 function counts(check: ConsulCheck, { ignoreChecks = [], nodeChecks = 'all' }: Policy): boolean {
-  const listed = (list: readonly string[]): boolean => list.includes(check.CheckID) || list.includes(check.Name)
+  const listed = (list: readonly string[]): boolean => list.includes(check.CheckID) || list.includes(nameOf(check))
   if (listed(ignoreChecks)) return false
   if (check.ServiceID !== '' || nodeChecks === 'all') return true
   return nodeChecks !== 'none' && listed(nodeChecks)
@@ -72,11 +78,12 @@ function enoughPass(all: number, critical: number, { requiredChecks = 'all' }: P
   return all - critical >= needed
 }
 
+function nameOf(check: ConsulCheck): string {
+  return check.Name === undefined || check.Name === '' ? check.CheckID : check.Name
+}
+
 function namesOf(checks: readonly ConsulCheck[]): string {
-  return checks
-    .map(check => (check.Name === '' ? check.CheckID : check.Name))
-    .sort()
-    .join(', ')
+  return checks.map(nameOf).sort().join(', ')
 }
 
 function verdict(health: Health, reasons: readonly Reason[]): Verdict {

@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
-import { Agent } from 'node:http'
+import { Agent, type ClientRequest } from 'node:http'
 import { Agent as TlsAgent } from 'node:https'
 import Consul from 'consul'
 import { errorText, IsthmusError } from '../../src/model/errors.ts'
+import type { Reading } from './reading.ts'
 import type { ConsulSettings } from './settings.ts'
 
 /** What Consul answered, judged by nobody yet. */
@@ -26,6 +27,8 @@ export interface ConsulQuery {
 export interface ConsulClient {
   catalogServices(query: ConsulQuery): Promise<ConsulAnswer>
   healthService(service: string, query: ConsulQuery): Promise<ConsulAnswer>
+  /** Whether the token's file is another one than at the first read, or at the last call: what blocks then may do so with the former token. */
+  tokenChanged(): boolean
   close(): void
 }
 
@@ -37,11 +40,19 @@ type Call = (options: Record<string, unknown>) => Promise<unknown>
  */
 export function createConsulClient(settings: ConsulSettings, name: string): ConsulClient {
   const url = agentUrl(settings.address ?? 'http://127.0.0.1:8500', name)
-  const agent = url.protocol === 'https:' ? new TlsAgent({ keepAlive: true, ...tlsFiles(settings, name) }) : new Agent({ keepAlive: true })
+  const sockets = { keepAlive: true, maxSockets: settings.watches?.maxConnections ?? 128 }
+  const agent = url.protocol === 'https:' ? new TlsAgent({ ...sockets, ...tlsFiles(settings, name) }) : new Agent(sockets)
   const headers = settings.consulNamespace === undefined ? {} : { 'x-consul-namespace': settings.consulNamespace }
   // The package passes these on to its HTTP layer; its types name only some of them.
-  const options = { baseUrl: `${url.origin}/v1`, agent, headers }
+  const options = { baseUrl: new URL(`${url.href.replace(/\/$/, '')}/v1`), agent, headers }
   const consul = new Consul(options)
+  const hooks = consul as unknown as { _ext(event: 'onRequest', hook: (request: RawRequest, next: () => void) => void): void }
+  hooks._ext('onRequest', (request, next) => {
+    // The package hands on a URL's brackets, which would be looked up as a name.
+    request.req.hostname = request.req.hostname.replace(/^\[(.*)\]$/, '$1')
+    request.transport = wholeAnswers(request.transport)
+    next()
+  })
   const token = tokenReader(settings)
 
   const call = async (method: Call, query: ConsulQuery, own: Record<string, unknown>): Promise<ConsulAnswer> => {
@@ -58,7 +69,7 @@ export function createConsulClient(settings: ConsulSettings, name: string): Cons
         ...(settings.datacenter === undefined ? {} : { dc: settings.datacenter }),
         ...(settings.partition === undefined ? {} : { partition: settings.partition }),
         ...(query.consistent === true ? { consistent: true } : { stale: true }),
-        ...token(),
+        ...token.read(),
         ctx,
         // The server adds up to a sixteenth of the wait as jitter (reference/discovery.md 2.2 rule 4).
         timeout: Math.ceil((waits * (1 + 1 / 16) + 15) * 1000),
@@ -66,7 +77,8 @@ export function createConsulClient(settings: ConsulSettings, name: string): Cons
       return answerOf(response)
     } catch (error) {
       const response = (error as { response?: RawAnswer }).response
-      if (response?.statusCode === undefined) throw error
+      // Without its end, an answer is none.
+      if (response?.statusCode === undefined || !response.complete) throw error
       return answerOf(response)
     } finally {
       query.signal.removeEventListener('abort', cancel)
@@ -77,11 +89,45 @@ export function createConsulClient(settings: ConsulSettings, name: string): Cons
   return {
     catalogServices: query => call(catalog, query, {}),
     healthService: (service, query) => call(health, query, { service }),
+    tokenChanged: () => token.changed(),
     close: () => agent.destroy(),
   }
 }
 
+/** What a read that threw is: a token that cannot be read is not Consul's fault. */
+export function failureOf(error: unknown): Extract<Reading, { kind: 'error' }> {
+  const code = error instanceof TokenUnreadable ? 'consul-token' : 'consul-unreachable'
+  return { kind: 'error', code, text: errorText(error) }
+}
+
+class TokenUnreadable extends Error {}
+
+interface RawRequest {
+  readonly req: { hostname: string }
+  transport: Transport
+}
+
+interface Transport {
+  request(options: object): ClientRequest
+}
+
+/** The package waits for the end of an answer and is not told when the connection ends before: its time-out, minutes later, would end it. */
+function wholeAnswers(transport: Transport): Transport {
+  return {
+    request(options) {
+      const request = transport.request(options)
+      request.once('response', response => {
+        response.once('close', () => {
+          if (!response.complete) request.emit('error', new Error('the connection ended within the answer'))
+        })
+      })
+      return request
+    },
+  }
+}
+
 interface RawAnswer {
+  readonly complete: boolean
   readonly statusCode?: number
   readonly headers: ConsulAnswer['headers']
   readonly body?: unknown
@@ -97,7 +143,7 @@ function agentUrl(address: string, name: string): URL {
   const url = new URL(text)
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw invalid(name, 'address', `"${address}" is neither http nor https`)
   // URL hides a port that is the scheme's own; Consul's is meant only where none is written.
-  if (url.port === '' && !/:\d+\/?$/.test(text)) url.port = '8500'
+  if (url.port === '' && !/^[a-z]+:\/\/[^/]*:\d+(\/|$)/i.test(text)) url.port = url.protocol === 'https:' ? '8501' : '8500'
   return url
 }
 
@@ -118,15 +164,44 @@ function tlsFiles({ tls }: ConsulSettings, name: string): object {
   }
 }
 
-/** The token as it stands in its file now: a rotated one is used from the next request on. Throws when the file cannot be read. */
-function tokenReader({ token }: ConsulSettings): () => { token?: string } {
-  if (token?.file === undefined) return () => (token?.value === undefined ? {} : { token: token.value })
+interface TokenReader {
+  /** The token as it stands in its file now: a rotated one is used from the next request on. Throws when the file cannot be read. */
+  read(): { token?: string }
+  changed(): boolean
+}
+
+function tokenReader({ token }: ConsulSettings): TokenReader {
+  if (token?.file === undefined) return { read: () => (token?.value === undefined ? {} : { token: token.value }), changed: () => false }
   const { file } = token
-  let known = { mtimeMs: -1, text: '' }
-  return () => {
-    const { mtimeMs } = statSync(file)
-    if (mtimeMs !== known.mtimeMs) known = { mtimeMs, text: readFileSync(file, 'utf8').trim() }
-    return { token: known.text }
+  let known = { version: '', text: '' }
+  // What queries may block with: a read in between takes a new token, the others still have the old one.
+  let seen = ''
+  const version = (): string => {
+    const { mtimeMs, ino, size } = statSync(file)
+    return `${String(mtimeMs)} ${String(ino)} ${String(size)}`
+  }
+  return {
+    read() {
+      try {
+        const now = version()
+        if (now !== known.version) known = { version: now, text: readFileSync(file, 'utf8').trim() }
+      } catch (error) {
+        throw new TokenUnreadable(`token.file: ${errorText(error)}`, { cause: error })
+      }
+      if (seen === '') seen = known.version
+      return { token: known.text }
+    },
+    changed() {
+      try {
+        const now = version()
+        const isNew = seen !== '' && now !== seen
+        if (isNew) seen = now
+        return isNew
+      } catch {
+        // Between the two steps of a rotation there may be no file; the next read says so if it stays away.
+        return false
+      }
+    },
   }
 }
 

@@ -1,10 +1,11 @@
 import { BackOff } from '../../src/discovery/back-off.ts'
 import type { DiscoverySource, SourceContext, SourceGiven } from '../../src/discovery/contract.ts'
-import { errorText } from '../../src/model/errors.ts'
 import { serviceKey } from '../../src/model/service-key.ts'
-import { createConsulClient } from './client.ts'
+import { type ConsulClient, createConsulClient, failureOf } from './client.ts'
 import { isCatalog } from './entry.ts'
-import { type Doubt, judge, type Reading } from './reading.ts'
+import { type KnownSource, makeKnownSource } from './known-service.ts'
+import { RateFloor } from './rate-floor.ts'
+import { judge, type Reading } from './reading.ts'
 import { ServiceWatches } from './service-watches.ts'
 import type { ConsulSettings } from './settings.ts'
 
@@ -12,107 +13,183 @@ import type { ConsulSettings } from './settings.ts'
 export function consulSource(settings: ConsulSettings, given: SourceGiven): DiscoverySource {
   // Made once here too, so that bad settings are found when the source is made, not when it runs.
   createConsulClient(settings, given.name).close()
-  return { run: context => new ConsulRun(settings, given, context).run() }
+  const known = makeKnownSource()
+  return { run: context => new ConsulRun(settings, given, known, context).run() }
 }
+
+/** How often the token's file is looked at while queries block. */
+const tokenCheckMs = 1000
+/** Back-off of the catalog: one request probes for all services, so a Consul that is merely away is asked more often than one that answers errors. */
+const probeCapMs = 5000
+/** Catalog reads a second, whatever asks for them. */
+const catalogReadsPerSecond = 20
 
 class ConsulRun {
   readonly #settings: ConsulSettings
   readonly #context: SourceContext
-  readonly #client: ReturnType<typeof createConsulClient>
+  readonly #known: KnownSource
+  readonly #client: ConsulClient
   readonly #watches: ServiceWatches
-  /** Aborts the catalog's blocking query, to ask anew at once. */
+  readonly #defect = Promise.withResolvers<never>()
+  /** Aborts the catalog's read or pause, to ask anew at once. */
   #asking = new AbortController()
-  #doubtsFromStart: ReadonlySet<Doubt> | undefined
-  #notices = ''
+  #failing = false
+  #notice = ''
 
-  constructor(settings: ConsulSettings, given: SourceGiven, context: SourceContext) {
+  constructor(settings: ConsulSettings, given: SourceGiven, known: KnownSource, context: SourceContext) {
     this.#settings = settings
     this.#context = context
+    this.#known = known
     this.#client = createConsulClient(settings, given.name)
     this.#watches = new ServiceWatches({
       settings,
       context,
       client: this.#client,
+      known: known.services,
       admitAddress: address => given.admitAddress(address),
       keyOf: name => serviceKey(given.namespace, name),
       onSynced: () => context.synced(),
       onEmptied: () => this.#asking.abort(),
       onNotices: () => this.#reportNotices(),
+      onDefect: error => this.#defect.reject(error),
     })
   }
 
   async run(): Promise<void> {
     const { signal, wanted } = this.#context
     const unsubscribe = wanted.onChange(() => this.#watches.balance())
+    const ended = new AbortController()
+    const end = (): void => {
+      ended.abort()
+      this.#asking.abort()
+      void this.#watches.stop()
+    }
+    signal.addEventListener('abort', end, { once: true })
     try {
-      await this.#followCatalog()
+      const loops = [this.#followCatalog(ended.signal), this.#followToken(ended.signal)]
+      await Promise.race([Promise.all(loops), this.#defect.promise])
     } finally {
+      signal.removeEventListener('abort', end)
       unsubscribe()
+      end()
       await this.#watches.stop()
       this.#client.close()
     }
     signal.throwIfAborted()
   }
 
-  async #followCatalog(): Promise<void> {
-    const { signal, clock, random } = this.#context
+  async #followCatalog(over: AbortSignal): Promise<void> {
+    const { clock, random } = this.#context
+    const isOver = (): boolean => over.aborted
     const backOff = new BackOff(500, 30_000)
-    const over = (): boolean => signal.aborted
+    const probeBackOff = new BackOff(500, probeCapMs)
+    const floor = new RateFloor(catalogReadsPerSecond, catalogReadsPerSecond)
     let index: string | undefined
     let resets = 0
-    while (!over()) {
-      this.#asking = new AbortController()
-      const reading = await this.#readCatalog(index)
-      if (over()) return
-      if (reading === 'again') index = undefined
-      else if (reading.kind === 'value') {
-        const moved = reading.index !== index
-        index = reading.index
-        resets = 0
-        backOff.reset()
-        this.#takeCatalog(reading)
-        // The catalog's index moves with every instance of every service: look at most so often at the names.
-        if (moved) await clock.sleep(20, signal)
-      } else {
-        this.#context.report({ ok: false, code: reading.code, error: reading.text })
-        if (reading.reset === true) {
-          index = undefined
-          if (resets++ === 0) continue
-        }
-        await clock.sleep(Math.max(reading.retryAfterMs ?? 0, backOff.next(random())), signal)
+    let limited = 0
+    while (!isOver()) {
+      const wait = floor.take(clock.now())
+      if (wait > 0) await clock.sleep(wait, over)
+      if (isOver()) return
+      const asking = new AbortController()
+      this.#asking = asking
+      const again = (): boolean => asking.signal.aborted
+      const reading = await this.#readCatalog(index, asking.signal)
+      if (isOver()) return
+      let pauseMs: number
+      if (again()) {
+        index = undefined
+        continue
       }
+      if (reading.kind === 'value') {
+        const sure = this.#takeCatalog(reading)
+        const moved = reading.index !== index
+        // An index that went back is forgiven when a blocking query, not only the read without one, came through.
+        if (resets > 0 && index !== undefined) resets = 0
+        if (resets === 0 && sure) backOff.reset()
+        probeBackOff.reset()
+        limited = 0
+        // An answer that may not take away is no good to wait on: the next one may be whole.
+        index = sure ? reading.index : undefined
+        // The catalog's index moves with every instance of every service: look at the names only so often, the rarer the more there are.
+        pauseMs = sure ? (moved ? pauseFor(reading.body as object) : 0) : backOff.next(random())
+      } else {
+        this.#failed(reading)
+        index = undefined
+        if (reading.reset === true && resets++ === 0) continue
+        limited = reading.retryAfterMs === undefined ? 0 : limited + 1
+        const asked = Math.min((reading.retryAfterMs ?? 0) * limited, 300_000)
+        pauseMs = Math.max(asked, (reading.code === 'consul-unreachable' ? probeBackOff : backOff).next(random()))
+      }
+      if (pauseMs > 0) await clock.sleep(pauseMs, asking.signal)
+      if (again()) index = undefined
     }
   }
 
-  async #readCatalog(index: string | undefined): Promise<Reading | 'again'> {
-    const { signal } = this.#context
-    const asking = this.#asking
+  /** Looks whether the token was rotated: what blocks with the old one would not see what the new one may for minutes. */
+  async #followToken(over: AbortSignal): Promise<void> {
+    if (this.#settings.token?.file === undefined) return
+    const { clock } = this.#context
+    const isOver = (): boolean => over.aborted
+    while (!isOver()) {
+      await clock.sleep(tokenCheckMs, over)
+      if (isOver()) return
+      if (!this.#client.tokenChanged()) continue
+      this.#context.log.info({}, 'the token file changed: everything is read anew')
+      this.#asking.abort()
+      this.#watches.refresh()
+    }
+  }
+
+  async #readCatalog(index: string | undefined, signal: AbortSignal): Promise<Reading> {
     const waitSeconds = this.#settings.watches?.waitSeconds ?? 300
     try {
-      const query = { index, waitSeconds, signal: AbortSignal.any([signal, asking.signal]) }
-      return judge(await this.#client.catalogServices(query), isCatalog, index)
+      return judge(await this.#client.catalogServices({ index, waitSeconds, signal }), isCatalog, index)
     } catch (error) {
-      if (asking.signal.aborted) return 'again'
-      return { kind: 'error', code: 'consul-unreachable', text: errorText(error) }
+      return failureOf(error)
     }
   }
 
-  #takeCatalog(reading: Extract<Reading, { kind: 'value' }>): void {
-    this.#doubtsFromStart ??= new Set(reading.doubts)
-    // A token that never saw everything is no news; one that suddenly sees less is (rule 2).
-    const filtered = this.#doubtsFromStart.has('acl-filtered')
-    const authoritative = reading.doubts.every(doubt => doubt === 'acl-filtered' && filtered)
-    this.#notices = filtered ? 'the ACL token does not see all services: grant service:read and node:read, or ignore this' : ''
+  /** Gives whether the answer was authoritative. */
+  #takeCatalog(reading: Extract<Reading, { kind: 'value' }>): boolean {
+    const authoritative = this.#known.catalogAcl.judge(reading.doubts)
+    if (this.#failing) {
+      this.#failing = false
+      this.#context.log.info({}, 'Consul answers again')
+      this.#watches.recovered()
+    }
+    this.#context.report({ ok: true, scope: '' })
     // `judge` has checked the shape.
-    this.#watches.names(
-      Object.keys(reading.body as object).filter(name => name !== 'consul'),
-      authoritative,
-    )
+    const names = Object.keys(reading.body as object).filter(name => name !== 'consul')
+    this.#watches.names(names, authoritative)
     this.#reportNotices()
+    // Filtered answers stay filtered until the token or its rules change, which moves the index.
+    return authoritative || reading.doubts.every(doubt => doubt === 'acl-filtered')
+  }
+
+  #failed(reading: Extract<Reading, { kind: 'error' }>): void {
+    const { log } = this.#context
+    if (!this.#failing)
+      log.warn({ code: reading.code, error: reading.text }, 'Consul does not answer as it should, its last good endpoints stay')
+    this.#failing = true
+    this.#context.report({ ok: false, code: reading.code, error: reading.text })
   }
 
   #reportNotices(): void {
-    const notices = [this.#notices, ...this.#watches.notices()].filter(text => text !== '')
-    this.#context.report({ ok: true, scope: '', notice: notices.join('; ') })
+    const filtered = this.#known.catalogAcl.filtered
+    const own = filtered ? ['the ACL token does not see all services: grant service:read and node:read, or ignore this'] : []
+    const notice = [...own, ...this.#watches.notices()].join('; ')
+    if (notice === this.#notice) return
+    this.#notice = notice
+    // Says nothing about the catalog's own success, which `scope: ''` would clear.
+    this.#context.report({ ok: true, scope: noticeScope, notice })
   }
+}
+
+/** A scope that no service has, for reports that carry only a notice. */
+const noticeScope = '/notice'
+
+/** How long to leave the catalog alone after it changed: nothing worth speaking of for few services, a second for ten thousand. */
+function pauseFor(catalog: object): number {
+  return Math.min(1000, Math.max(20, Object.keys(catalog).length / 10))
 }

@@ -74,7 +74,7 @@ function refusal(answer: ConsulAnswer): Reading {
 function parseIndex(text: string | undefined): bigint | undefined {
   if (text === undefined || !/^\d{1,20}$/.test(text)) return undefined
   const index = BigInt(text)
-  return index >= 1n ? index : undefined
+  return index >= 1n && index < 2n ** 64n ? index : undefined
 }
 
 function header(answer: ConsulAnswer, name: string): string | undefined {
@@ -85,6 +85,10 @@ function header(answer: ConsulAnswer, name: string): string | undefined {
 /** The beginning of a body, for messages. */
 function describe(body: unknown): string {
   const text =
-    body instanceof Uint8Array ? Buffer.from(body).toString() : typeof body === 'string' ? body : (JSON.stringify(body) as string | undefined) ?? 'nothing'
+    body instanceof Uint8Array
+      ? Buffer.from(body).toString()
+      : typeof body === 'string'
+        ? body
+        : ((JSON.stringify(body) as string | undefined) ?? 'nothing')
   return text.length > 80 ? `${text.slice(0, 80)}…` : text === '' ? 'an empty body' : text
 }

@@ -4,11 +4,14 @@ import type { Translation } from './translate.ts'
 
 type Instances = ReadonlyMap<string, readonly Endpoint[]>
 
+/** The reason of an endpoint that is kept although its service answers empty. */
 const suspicion = { code: 'suspect-absence', text: 'Consul answers that the service has no instance, and its catalog still lists it' }
+/** Services of fewer instances shrink by more than half all the time (reference/discovery.md 5.4). */
+const shrinkFrom = 4
 
 /**
- * What is known of one service, from one answer to the next: which answers may take something away (reference/discovery.md 2.2 rule 2,
- * 2.3). Pure; objects that do not change keep their identity.
+ * What is known of one service, from one answer to the next: which answers may take something away (reference/discovery.md 2.2 rules 2
+ * and 8, 2.3). Pure; endpoints that do not change keep their identity and their place.
  */
 export class ServiceState {
   #instances: Instances = new Map()
@@ -26,25 +29,44 @@ export class ServiceState {
     return this.#emptied
   }
 
+  /** What the last answer had that cannot be used. */
   get refusals(): readonly string[] {
     return this.#refusals
   }
 
+  /** Whether an instance is held that this answer does not have. */
+  lacks({ instances }: Translation): boolean {
+    return !this.#emptied && [...this.#instances.keys()].some(id => !instances.has(id))
+  }
+
+  /**
+   * Whether an answer takes away so much at once that it should be confirmed: all, or net of new instances more than half of at least
+   * four. Instances that were seen draining or unhealthy before do not count, their end was announced (rule 8, and 5.4).
+   */
+  shrinks({ instances, total }: Translation): boolean {
+    if (this.#emptied || this.#instances.size === 0) return false
+    let gone = 0
+    for (const [id, endpoints] of this.#instances) if (!instances.has(id) && !endpoints.every(wasAnnounced)) gone++
+    if (total === 0) return gone > 0
+    let added = 0
+    for (const id of instances.keys()) if (!this.#instances.has(id)) added++
+    return this.#instances.size >= shrinkFrom && (gone - added) * 2 > this.#instances.size
+  }
+
   /**
    * Takes an answer. Gives whether the endpoints changed. An answer that is not authoritative adds and updates, and takes nothing away;
-   * an empty one takes nothing away until `gone`.
+   * one without any instance takes nothing away until `gone`.
    */
-  take({ instances, refusals }: Translation, authoritative: boolean): boolean {
+  take(translation: Translation, authoritative: boolean): boolean {
+    const { instances, refusals, total } = translation
     this.#refusals = refusals
-    const empty = instances.size === 0 && refusals.length === 0
-    if (empty && authoritative && this.#instances.size > 0) {
-      this.#emptied = true
-      return this.#set(suspect(this.#instances))
+    if (total > 0) {
+      this.#emptied = false
+      return this.#set(authoritative ? instances : new Map([...this.#instances, ...instances]))
     }
-    // An empty answer that may not take away says nothing at all.
-    if (empty && this.#instances.size > 0) return false
-    this.#emptied = empty && authoritative
-    return this.#set(authoritative ? instances : new Map([...this.#instances, ...instances]))
+    if (!authoritative) return false
+    this.#emptied = true
+    return this.#set(suspect(this.#instances))
   }
 
   /** The catalog confirmed that the service is gone. Gives whether the endpoints changed. */
@@ -54,7 +76,13 @@ export class ServiceState {
   }
 
   #set(next: Instances): boolean {
-    const kept = new Map([...next].map(([id, endpoints]) => [id, keepSame(this.#instances.get(id), endpoints)]))
+    const kept = new Map<string, readonly Endpoint[]>()
+    // Consul's order is not ours: an instance keeps its place, new ones come last.
+    for (const [id, before] of this.#instances) {
+      const after = next.get(id)
+      if (after !== undefined) kept.set(id, keepSame(before, after))
+    }
+    for (const [id, endpoints] of next) if (!kept.has(id)) kept.set(id, endpoints)
     this.#instances = kept
     const endpoints = [...kept.values()].flat()
     const same = endpoints.length === this.#endpoints.length && endpoints.every((one, index) => one === this.#endpoints[index])
@@ -63,20 +91,19 @@ export class ServiceState {
   }
 }
 
-function keepSame(before: readonly Endpoint[] | undefined, after: readonly Endpoint[]): readonly Endpoint[] {
+function wasAnnounced({ health }: Endpoint): boolean {
+  return health === 'draining' || health === 'unhealthy'
+}
+
+function keepSame(before: readonly Endpoint[], after: readonly Endpoint[]): readonly Endpoint[] {
   return after.map((endpoint, index) => {
-    const old = before?.[index]
+    const old = before[index]
     return old !== undefined && sameEndpoint(old, endpoint) ? old : endpoint
   })
 }
 
 function suspect(instances: Instances): Instances {
-  return new Map(
-    [...instances].map(([id, endpoints]) => [
-      id,
-      endpoints.map(one =>
-        one.presence === 'suspect' ? one : makeEndpoint({ ...one, presence: 'suspect', reasons: [...one.reasons, suspicion] }),
-      ),
-    ]),
-  )
+  const doubted = (one: Endpoint): Endpoint =>
+    one.reasons.includes(suspicion) ? one : makeEndpoint({ ...one, presence: 'suspect', reasons: [...one.reasons, suspicion] })
+  return new Map([...instances].map(([id, endpoints]) => [id, endpoints.map(doubted)]))
 }

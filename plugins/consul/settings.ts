@@ -5,7 +5,12 @@ const Duration = (description: string, fallback: number) =>
 
 /** Keys of a source of type `consul`, beside those every source has. */
 export const consulSchema = Type.Object({
-  address: Type.Optional(Type.String({ description: 'Consul agent: host, host:port or URL', default: 'http://127.0.0.1:8500' })),
+  address: Type.Optional(
+    Type.String({
+      description: 'Consul agent: host, host:port or URL; without a port 8500, with https 8501',
+      default: 'http://127.0.0.1:8500',
+    }),
+  ),
   datacenter: Type.Optional(Type.String({ description: "datacenter to read; the agent's own if left out" })),
   token: Type.Optional(
     Type.Object({
@@ -76,7 +81,7 @@ export const consulSchema = Type.Object({
         }),
       ),
       waitSeconds: Duration('longest blocking query', 300),
-      readsPerSecond: Duration('reads of one service per second under steady change; a first change is never delayed', 2),
+      readsPerSecond: Duration('reads of one service per second under steady change; the first two of a burst are never delayed', 10),
       pollSeconds: Duration('how often services beyond the connections, and those that change without end, are read', 15),
     }),
   ),
