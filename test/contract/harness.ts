@@ -15,7 +15,7 @@ export interface RecordedLog extends SourceLog {
   readonly lines: LogLine[]
 }
 
-export function recordedLog(): RecordedLog {
+function recordedLog(): RecordedLog {
   const lines: LogLine[] = []
   const at =
     (level: LogLine['level']) =>
@@ -26,7 +26,7 @@ export function recordedLog(): RecordedLog {
 }
 
 /** Real time, for sources that wait for a real server. */
-export const realClock: Clock = {
+const realClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   sleep: (ms, signal) => sleepFor(ms, undefined, signal === undefined ? {} : { signal }).catch(() => undefined),
