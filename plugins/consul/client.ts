@@ -4,15 +4,8 @@ import { Agent, type ClientRequest } from 'node:http'
 import { Agent as TlsAgent } from 'node:https'
 import Consul from 'consul'
 import { errorText, IsthmusError } from '../../src/model/errors.ts'
-import type { Reading } from './reading.ts'
+import type { ConsulAnswer, Reading } from './reading.ts'
 import type { ConsulSettings } from './settings.ts'
-
-/** What Consul answered, judged by nobody yet. */
-export interface ConsulAnswer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly body: unknown
-}
 
 export interface ConsulQuery {
   /** Blocks until the answer is newer than this index, at most `waitSeconds`. */

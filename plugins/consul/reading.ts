@@ -1,4 +1,9 @@
-import type { ConsulAnswer } from './client.ts'
+/** What Consul answered, judged by nobody yet. */
+export interface ConsulAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: unknown
+}
 
 /** What an answer is worth (reference/discovery.md 2.2). */
 export type Reading =

@@ -1,4 +1,4 @@
-import { type Endpoint, makeEndpoint } from '../../src/model/endpoint.ts'
+import { makeEndpoint } from '../../src/model/endpoint.ts'
 import type { EndpointGroup } from '../../src/model/endpoint-group.ts'
 import type { Health } from '../../src/model/health.ts'
 import type { Reason } from '../../src/model/reason.ts'
@@ -18,25 +18,22 @@ export function groupOf(lease: LeaseRecord, service: RegisteredService, owns: (p
   const health = healthOf(lease, service)
   const reasons = Object.freeze(reasonsOf(lease, service))
   const presence = lease.state === 'up' ? 'live' : lease.state
-  const endpoints: Endpoint[] = []
-  for (const port of service.ports) {
-    if (!owns(port)) continue
-    endpoints.push(
-      makeEndpoint({
-        address: service.address,
-        port: port.port,
-        portName: port.name,
-        protocol: port.protocol,
-        weight: service.weight,
-        tags: service.tags,
-        meta: service.meta,
-        id: lease.agentId,
-        health,
-        presence,
-        reasons,
-      }),
-    )
-  }
+  // Not pushed one by one: a list that grows keeps room for 17, and there is one list per service of every agent.
+  const endpoints = service.ports.filter(owns).map(port =>
+    makeEndpoint({
+      address: service.address,
+      port: port.port,
+      portName: port.name,
+      protocol: port.protocol,
+      weight: service.weight,
+      tags: service.tags,
+      meta: service.meta,
+      id: lease.agentId,
+      health,
+      presence,
+      reasons,
+    }),
+  )
   return { id: groupId(lease.agentId, service), service: service.key, endpoints }
 }
 

@@ -46,7 +46,11 @@ function mergeEndpoints(former: readonly PoolEndpoint[], changes: readonly Group
     const old = at < 0 ? undefined : former[at]
     if (old !== undefined) from++
     const decided =
-      evidence.length === 0 ? undefined : old !== undefined && sameItems(old.evidence, evidence) ? old : decide(Object.freeze(evidence))
+      evidence.length === 0
+        ? undefined
+        : old !== undefined && sameItems(old.evidence, evidence)
+          ? old
+          : decide(Object.freeze(evidence.slice()))
     if (decided !== undefined) merged.push(decided)
     same &&= decided === old
   }

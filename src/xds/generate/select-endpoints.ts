@@ -31,6 +31,7 @@ function restrict(endpoint: PoolEndpoint, filter: Exclude<MemberFilter, { kind: 
 function selectPorts(endpoints: readonly PoolEndpoint[], selector: PortSelector): readonly PoolEndpoint[] {
   const wanted = portTest(endpoints, selector)
   if (endpoints.every(wanted)) return endpoints
+  if (haveOnePortEach(endpoints)) return endpoints
   const ports = countPorts(endpoints)
   return endpoints.filter(endpoint => wanted(endpoint) || isOnlyPort(endpoint, ports))
 }
@@ -41,6 +42,17 @@ function portTest(endpoints: readonly PoolEndpoint[], selector: PortSelector): (
   // Where no instance has the usual port this test takes none, and the rule for instances with a single port does the rest.
   const usual = selector.tls ? 443 : 80
   return endpoints.some(endpoint => endpoint.port === usual) ? endpoint => endpoint.port === usual : () => false
+}
+
+/** Whether it is plain that no instance has a second port: the usual case, and cheaper to find out than counting. */
+function haveOnePortEach(endpoints: readonly PoolEndpoint[]): boolean {
+  const source = endpoints[0]?.winner.source
+  const ids = new Set<string>()
+  for (const { evidence, winner } of endpoints) {
+    if (evidence.length > 1 || winner.source !== source) return false
+    ids.add(winner.endpoint.id)
+  }
+  return ids.size === endpoints.length
 }
 
 /** How many ports each instance has: source → instance id → count. */
