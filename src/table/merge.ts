@@ -50,7 +50,8 @@ function mergeEndpoints(former: readonly PoolEndpoint[], changes: readonly Group
         ? undefined
         : old !== undefined && sameItems(old.evidence, evidence)
           ? old
-          : decide(Object.freeze(evidence.slice()))
+          : // A copy, because a list that grew by push keeps room for more.
+            decide(Object.freeze(evidence.slice()))
     if (decided !== undefined) merged.push(decided)
     same &&= decided === old
   }
