@@ -43,6 +43,14 @@ async function withoutFolders(args: readonly string[]): Promise<string[]> {
   return expanded
 }
 
+/** tap bakes the list of its plugins (.taprc) into a module of its own; without this, a fresh clone runs with those it ships with. */
+async function buildTap(): Promise<void> {
+  const child = spawn('tap', ['build'], { cwd: repository, env: repositoryEnvironment, stdio: ['ignore', 'ignore', 'inherit'] })
+  const [code] = (await once(child, 'close')) as [number | null]
+  if (code !== 0) throw new Error(`tap build ended with ${code}`)
+}
+
+await buildTap()
 // Before tap starts its clock: the first use builds them.
 const programs = await Promise.all([envoyPath(), consulPath()])
 progress(`testing with ${programs.join(' and ')}`)
