@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -37,6 +37,8 @@ void t.test('a file renamed over the old one is read at once, again and again', 
   const run = startRun(fileSource({ path, pollMs: 5000, settleMs: 25 }, makeGiven()), { clock })
   test.teardown(() => run.stop())
   for (let last = 1; last < 20; last++) {
+    // A second name keeps the replaced file's inode from being given to the next file, which would look like a write in place.
+    await link(path, `${path}.${last}`)
     await put(path, content(`10.0.0.${last}`))
     await run.recording.untilServed('default/web', `10.0.0.${last}:80`)
   }
