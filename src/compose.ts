@@ -18,6 +18,7 @@ import { EnvoySupervisor } from './envoy/supervisor.ts'
 import { directorySource } from './manifests/directory.ts'
 import { ManifestStore } from './manifests/store.ts'
 import { IsthmusError } from './model/errors.ts'
+import { OnDemand } from './reconcile/on-demand.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
 import { defaultBounds, Scheduler, systemTimers } from './reconcile/scheduler.ts'
 import type { Settings } from './settings/settings.ts'
@@ -68,7 +69,28 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     table,
     settings.sources.map(source => source.namespace),
   )
-  const cache = new ResourceCache({ clock })
+  /** A defect of ours must not reach the client whose request led to it: what was served before goes on being served (xds.md L2). */
+  const contained = (work: () => void): void => {
+    try {
+      work()
+    } catch (error) {
+      log.error({ error }, 'a defect stopped a compilation, please report it; what was served before stays')
+    }
+  }
+  const cache = new ResourceCache({
+    clock,
+    names: {
+      asked: key =>
+        contained(() => {
+          onDemand.asked(key)
+          want()
+        }),
+      unasked: key => contained(() => onDemand.unasked(key)),
+    },
+  })
+  const onDemand = new OnDemand({ table, cache })
+  /** Sources that cannot watch everything watch what routes or clients ask for. */
+  const want = (): void => wanted.replace([...reconciler.assignments.keys(), ...onDemand.assignments.map(one => one.service)])
   const store = new ManifestStore(settings.ambassadorId)
   const wanted = new WantedSet()
   const gate = new Gate()
@@ -85,34 +107,28 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     store.settle(objects, result)
     return result
   }
-  let requests: CompileResult['consulRequests'] = []
+  let compiled: CompileResult | undefined
   const reconciler = new Reconciler({
     table,
     cache,
     now: () => clock.now(),
-    compile: () => {
-      const result = compileNow()
-      requests = result.consulRequests
-      return result
-    },
+    compile: () => (compiled = compileNow()),
   })
   /** Settles when the Consul sources that the last compilation asked for have been added. */
   let requested: Promise<void> = Promise.resolve()
-  const flushStructure = (): void => {
-    try {
+  const flushStructure = (): void =>
+    contained(() => {
       reconciler.flushStructure()
-    } catch (error) {
-      // A defect of ours: what was served before goes on being served (xds.md L2).
-      log.error({ error }, 'a defect stopped a compilation, please report it; what was served before stays')
-      return
-    }
-    wanted.replace(reconciler.assignments.keys())
-    requested = sources.request(settings, requests)
-  }
+      if (compiled === undefined) return
+      onDemand.follow(compiled.grpc)
+      want()
+      requested = sources.request(settings, compiled.consulRequests)
+    })
   const scheduler = new Scheduler(systemTimers, defaultBounds, { endpoints: () => table.settle(), structure: flushStructure })
   table.onChange(change => {
     metrics.change('source_to_table', (clock.now() - change.receivedAt) / 1000)
     knowledge.learn(change)
+    onDemand.onTableChange(change)
     if (reconciler.onTableChange(change)) scheduler.structureChanged()
   })
   store.onChange(() => scheduler.structureChanged())
@@ -169,6 +185,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
       proxies: xds.proxies,
       objects: store,
       routeTable: () => reconciler.routeTable,
+      dynamicAssignments: () => onDemand.assignments,
       select: selectEndpoints,
       leases,
       ready,

@@ -14,10 +14,19 @@ export interface Watcher {
   changed(type: ResourceType, name: string, receivedAt: number | undefined): void
 }
 
+/** Is told which names clients ask for, so that resources can be made when somebody wants them. */
+export interface AskedListener {
+  /** The first watcher named something that is not there or only there on demand. What is put now still makes it into the first answer. */
+  asked(key: ResourceKey): void
+  /** The last watcher of a name has gone. Called for every name, also for those that `asked` was not called for. */
+  unasked(key: ResourceKey): void
+}
+
 export interface CacheGiven {
   readonly clock: { now(): number; sleep(ms: number, signal?: AbortSignal): Promise<void> }
   /** The longest that a removed resource waits for clients to let go of it, ms. */
   readonly retireMs?: number
+  readonly names?: AskedListener
 }
 
 interface Shelf {
@@ -45,13 +54,15 @@ export class ResourceCache {
   readonly #residents = new Residents(key => this.#unneeded(key))
   readonly #clock: CacheGiven['clock']
   readonly #retireMs: number
+  readonly #asked: AskedListener | undefined
   readonly #closed = new AbortController()
   #timed = false
   #forced = 0
 
-  constructor({ clock, retireMs = 30_000 }: CacheGiven) {
+  constructor({ clock, retireMs = 30_000, names }: CacheGiven) {
     this.#clock = clock
     this.#retireMs = retireMs
+    this.#asked = names
     const shelf = (type: ResourceType): Shelf => ({
       resources: new Map(),
       good: wholeTypes.has(type) ? new Map() : undefined,
@@ -65,9 +76,9 @@ export class ResourceCache {
     return this.#shelves[type].resources.get(name)
   }
 
-  /** All resources of a type, retired ones too. */
-  all(type: ResourceType): Iterable<Resource> {
-    return this.#shelves[type].resources.values()
+  /** What a client gets that asks for everything of a type: all but what exists on demand, retired ones too. */
+  *all(type: ResourceType): Iterable<Resource> {
+    for (const resource of this.#shelves[type].resources.values()) if (!resource.onDemand) yield resource
   }
 
   *counts(): Iterable<readonly [ResourceType, number]> {
@@ -86,11 +97,11 @@ export class ResourceCache {
       const { resources } = this.#shelves[resource.type]
       if (this.#retired.size > 0) this.#retired.delete(keyText(resource))
       const before = resources.get(resource.name)
-      if (before?.version === resource.version) continue
+      if (before?.version === resource.version && before.onDemand === resource.onDemand) continue
       resources.set(resource.name, resource)
       this.#residents.hold(resource)
       if (before !== undefined) replaced.push(before)
-      this.#tell(resource, receivedAt)
+      this.#tell(resource, receivedAt, resource.onDemand && before?.onDemand !== false)
     }
     // Only now: what an old version required may be required by a new one of this patch.
     for (const resource of replaced) this.#residents.release(resource)
@@ -131,8 +142,10 @@ export class ResourceCache {
     if (name === '*') shelf.everyName.add(watcher)
     else {
       const watchers = shelf.byName.get(name)
-      if (watchers === undefined) shelf.byName.set(name, new Set([watcher]))
-      else watchers.add(watcher)
+      watchers?.add(watcher)
+      if (watchers !== undefined) return
+      shelf.byName.set(name, new Set([watcher]))
+      if (shelf.resources.get(name)?.onDemand !== false) this.#asked?.asked({ type, name })
     }
   }
 
@@ -142,7 +155,9 @@ export class ResourceCache {
     else {
       const watchers = shelf.byName.get(name)
       watchers?.delete(watcher)
-      if (watchers?.size === 0) shelf.byName.delete(name)
+      if (watchers?.size !== 0) return
+      shelf.byName.delete(name)
+      this.#asked?.unasked({ type, name })
     }
   }
 
@@ -174,15 +189,15 @@ export class ResourceCache {
     if (resource === undefined) return
     resources.delete(key.name)
     good?.delete(key.name)
-    this.#tell(key, undefined)
+    this.#tell(key, undefined, resource.onDemand)
     this.#residents.release(resource)
   }
 
-  #tell(key: ResourceKey, receivedAt: number | undefined): void {
+  #tell(key: ResourceKey, receivedAt: number | undefined, onDemand: boolean): void {
     const shelf = this.#shelves[key.type]
-    for (const watcher of shelf.everyName) watcher.changed(key.type, key.name, receivedAt)
+    if (!onDemand) for (const watcher of shelf.everyName) watcher.changed(key.type, key.name, receivedAt)
     for (const watcher of shelf.byName.get(key.name) ?? []) {
-      if (!shelf.everyName.has(watcher)) watcher.changed(key.type, key.name, receivedAt)
+      if (onDemand || !shelf.everyName.has(watcher)) watcher.changed(key.type, key.name, receivedAt)
     }
   }
 

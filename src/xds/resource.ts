@@ -17,13 +17,21 @@ export interface Resource extends ResourceKey {
   readonly version: string
   /** What a client must hold before it can use this one: order on the wire is data (DESIGN.md, central types). */
   readonly requires: readonly ResourceKey[]
+  /** Only for clients that name it: whoever asks for everything of the type (`*`) is not sent it. */
+  readonly onDemand: boolean
 }
 
 const nothing: readonly ResourceKey[] = Object.freeze([])
 
 /** Makes a resource; the version is the first 16 hex digits of SHA-256 over `bytes`. */
-export function makeResource(type: ResourceType, name: string, bytes: Buffer, requires: readonly ResourceKey[] = nothing): Resource {
-  return Object.freeze({ type, name, bytes, version: createHash('sha256').update(bytes).digest('hex').slice(0, 16), requires })
+export function makeResource(
+  type: ResourceType,
+  name: string,
+  bytes: Buffer,
+  requires: readonly ResourceKey[] = nothing,
+  onDemand = false,
+): Resource {
+  return Object.freeze({ type, name, bytes, version: createHash('sha256').update(bytes).digest('hex').slice(0, 16), requires, onDemand })
 }
 
 /** A key as one string, for maps. */

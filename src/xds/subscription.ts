@@ -8,6 +8,7 @@ import type { ResourceType } from './type-urls.ts'
 /** What a stream reads while it makes a response. */
 export interface View {
   get(name: string): Resource | undefined
+  /** All but what exists on demand. */
   all(): Iterable<Resource>
   /** The newest version that any client acknowledged. */
   good(name: string): Resource | undefined
@@ -229,7 +230,7 @@ export class Subscription {
   #anyHeld(view: View): boolean {
     const names = this.#fullState ? this.#candidates(view).map(resource => resource.name) : [...this.#dirty, ...this.#forced]
     return names.some(name => {
-      const resource = this.covers(name) ? view.get(name) : undefined
+      const resource = this.#due(name, view)
       return resource !== undefined && this.#copies.sentVersion(name) !== resource.version && view.held(resource)
     })
   }
@@ -238,7 +239,7 @@ export class Subscription {
     const resources: Resource[] = []
     const removed: string[] = []
     for (const name of new Set([...this.#dirty, ...this.#forced])) {
-      const resource = this.covers(name) ? view.get(name) : undefined
+      const resource = this.#due(name, view)
       const forced = this.#forced.has(name)
       if (resource === undefined) {
         const known = this.#copies.sentVersion(name) !== undefined
@@ -261,7 +262,14 @@ export class Subscription {
   }
 
   #candidates(view: View): Resource[] {
-    return this.#wildcard ? [...view.all()] : [...this.#names].flatMap(name => view.get(name) ?? [])
+    const named = [...this.#names].flatMap(name => view.get(name) ?? [])
+    return this.#wildcard ? [...view.all(), ...named.filter(resource => resource.onDemand)] : named
+  }
+
+  /** What the client is to have under a name; what exists on demand is only for those who named it. */
+  #due(name: string, view: View): Resource | undefined {
+    const resource = this.covers(name) ? view.get(name) : undefined
+    return resource?.onDemand === true && !this.#names.has(name) ? undefined : resource
   }
 
   /** All resources, each in the newest version that may go out; undefined when that is what the client was sent last. */

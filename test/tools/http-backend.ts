@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 
 export interface BackendOptions {
   /** Default 127.0.0.1. */
@@ -29,6 +30,8 @@ export interface Backend {
   readonly requests: number
   delayMs: number
   status: number
+  /** Connections that are open now. */
+  connections(): Promise<number>
   /** Closes the listener and every connection. */
   stop(): Promise<void>
 }
@@ -61,7 +64,8 @@ async function startBackend(instance: string, options: BackendOptions): Promise<
   await once(server, 'listening')
   const { address, port } = server.address() as AddressInfo
   const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`
-  const fixed = { instance, address, port, url, stop: () => close(server) }
+  const connections = promisify(server.getConnections.bind(server))
+  const fixed = { instance, address, port, url, connections, stop: () => close(server) }
   return Object.defineProperty(Object.assign(backend, fixed, { requests: 0 }), 'requests', { get: () => state.requests, enumerable: true })
 }
 

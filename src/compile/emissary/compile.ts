@@ -2,6 +2,7 @@ import type { IrCluster, RouteTable } from '../../ir/route-table.ts'
 import type { Checked, CheckedObject, Finding } from '../../manifests/checked-object.ts'
 import { refText } from '../../model/object-ref.ts'
 import { mergeClusters } from './clusters.ts'
+import { grpcNames } from './grpc-names.ts'
 import { adopts, hostNode, syntheticHost } from './hosts.ts'
 import type { CompileInput, CompileObject, CompileResult, Verdict } from './input.ts'
 import { compileListeners, takes } from './listeners.ts'
@@ -67,6 +68,7 @@ interface Pass {
   readonly table: RouteTable
   readonly report: Report
   readonly resolvers: Resolvers
+  readonly routes: readonly MappingRoute[]
   readonly warnings: readonly string[]
 }
 
@@ -99,7 +101,7 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
   const clusters: readonly IrCluster[] = mergeClusters(routes.map(route => route.cluster)).filter(cluster => used.has(cluster.name))
   const warnings =
     listeners.length === 0 ? ['there is no Listener that can be served: nothing listens; write a Listener with protocol HTTP'] : []
-  return { table: Object.freeze({ ...compiled, clusters }), report, resolvers, warnings }
+  return { table: Object.freeze({ ...compiled, clusters }), report, resolvers, routes, warnings }
 }
 
 function readMapping(mapping: Checked<'Mapping'>, resolvers: Resolvers, lookups: Lookups, report: Report): readonly MappingRoute[] {
@@ -143,6 +145,7 @@ function result(
     verdicts,
     lookups: { services: lookups.services, namespaces: lookups.namespaces },
     consulRequests: pass.resolvers.requests(),
+    grpc: grpcNames(pass.routes, lookups),
     warnings: pass.warnings,
   }
 }

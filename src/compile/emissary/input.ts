@@ -2,6 +2,7 @@ import type { CheckedObject } from '../../manifests/checked-object.ts'
 import type { Finding } from '../../manifests/checked-object.ts'
 import type { ObjectRef } from '../../model/object-ref.ts'
 import type { ServiceKey } from '../../model/service-key.ts'
+import type { GrpcNames } from '../../ir/grpc-names.ts'
 import type { RouteTable } from '../../ir/route-table.ts'
 
 /** Everything that decides about routes. Equal input gives an equal result, whatever the order of the objects. */
@@ -58,6 +59,8 @@ export interface CompileResult {
   /** Names that no source knows and that would change the result: compile again when one becomes known. */
   readonly lookups: { readonly services: ReadonlySet<ServiceKey>; readonly namespaces: ReadonlySet<string> }
   readonly consulRequests: readonly ConsulRequest[]
+  /** What proxyless gRPC clients get; services that it asks about and nobody knows join `lookups`. */
+  readonly grpc: GrpcNames
   /** Things wrong with the configuration as a whole. */
   readonly warnings: readonly string[]
 }

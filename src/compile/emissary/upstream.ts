@@ -1,5 +1,5 @@
 import type { AssignmentSpec } from '../../ir/assignment.ts'
-import { serviceKey } from '../../model/service-key.ts'
+import { type ServiceKey, serviceKey } from '../../model/service-key.ts'
 import type { Lookups } from './lookups.ts'
 import { assignment } from './names.ts'
 import type { Resolver } from './resolvers.ts'
@@ -68,6 +68,12 @@ function qualifiedKey(name: string, namespace: string) {
   return serviceKey(second, first)
 }
 
+/** The two services that a name with dots may mean: `name.namespace`, or a name with dots of its own before the namespace. */
+export function servicesOf(name: string, namespace: string): readonly [ServiceKey, ServiceKey] {
+  const lastDot = name.lastIndexOf('.')
+  return [qualifiedKey(name, namespace), serviceKey(name.slice(lastDot + 1), name.slice(0, lastDot))]
+}
+
 /**
  * The pool over all sources. A name with dots may be name.namespace, a dotted name of its own (Consul, VMs) in either namespace, or a
  * host name: what is known decides, in this order, and what looks like a host name and is known to nobody is left to DNS.
@@ -77,9 +83,7 @@ function toPool(service: ServiceName, namespace: string, lookups: Lookups): Upst
   const all = { kind: 'all' } as const
   const whole = serviceKey(namespace, name)
   if (!name.includes('.')) return name === 'localhost' && !lookups.has(whole) ? toDns(service, name) : eds(whole, port, all)
-  const qualified = qualifiedKey(name, namespace)
-  const lastDot = name.lastIndexOf('.')
-  const dotted = serviceKey(name.slice(lastDot + 1), name.slice(0, lastDot))
+  const [qualified, dotted] = servicesOf(name, namespace)
   const known = [qualified, dotted, whole].find(key => lookups.has(key))
   if (known !== undefined) return eds(known, port, all)
   const suffix = name.split('.').slice(1)

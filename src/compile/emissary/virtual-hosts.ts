@@ -46,7 +46,13 @@ export function virtualHosts(
 const denominators = [100, 10_000, 1_000_000] as const
 const overHttps = { name: 'x-forwarded-proto', kind: 'exact', value: 'https' } as const
 
-function hostRoutes(groups: readonly RouteGroup[], domain: string, model: SecurityModel, action: InsecureAction): readonly IrRoute[] {
+/** The routes of the virtual host of a domain, in match order. */
+export function hostRoutes(
+  groups: readonly RouteGroup[],
+  domain: string,
+  model: SecurityModel,
+  action: InsecureAction,
+): readonly IrRoute[] {
   if (model === 'INSECURE' && action === 'Reject') return []
   let partialBefore = 0
   return groups.flatMap(group => {
