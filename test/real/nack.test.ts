@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
 import t from 'tap'
 import { startBackends, stopBackends } from '../tools/http-backend.ts'
-import { eventually } from '../tools/process.ts'
+import { eventually, runToEnd } from '../tools/process.ts'
+import { repository } from '../tools/repository.ts'
 import { listenerObject, mappingObject, startStage, vmService } from './stage.ts'
 
 interface Proxies {
@@ -43,3 +45,25 @@ for (const protocol of ['delta', 'sotw'] as const) {
     t.equal((await fetch(`${stage.url}/web/`)).status, 200)
   })
 }
+
+t.test('a route configuration that Envoy refuses: the command names it, endpoints still move, and a mended Mapping ends it', async t => {
+  const backends = await startBackends(2)
+  t.teardown(() => stopBackends(backends))
+  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  await stage.registerVm('vm-1', [vmService('web', backends[0]?.port ?? 0)])
+  await stage.manifests('web', [mappingObject('web', { prefix: '/web/', service: 'web' })])
+  await stage.answers('/web/', answer => answer.body.includes('backend-1'))
+  // Right by the rules of RE2, but a larger program than the bootstrap lets Envoy take.
+  await stage.manifests('big', [mappingObject('big', { prefix: '/([a-z]{1,40}-){1,20}', prefix_regex: true, service: 'web' })])
+  await eventually('the refusal shows', async () => (await stage.api<Proxies>('/api/v1/proxies')).items[0]?.state === 'rejected')
+  const shown = await runToEnd(process.execPath, [join(repository, 'src/main.ts'), 'proxies', '--admin', stage.adminUrl])
+  t.equal(shown.code, 0)
+  t.match(shown.stdout, /edge-1 .*rejected/)
+  t.match(shown.stdout, /edge-1 rejects route .*regex/)
+
+  await stage.registerVm('vm-1', [vmService('web', backends[1]?.port ?? 0)])
+  await stage.answers('/web/', answer => answer.body.includes('backend-2'))
+  await stage.manifests('big', [mappingObject('big', { prefix: '/[a-z]+', prefix_regex: true, service: 'web' })])
+  await stage.answers('/abc', answer => answer.status === 200)
+  await stage.synced()
+})
