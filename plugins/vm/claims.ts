@@ -1,5 +1,12 @@
 import type { RegisteredPort, RegisteredService } from './lease.ts'
 
+/** A place claimed by several agents: who holds it, and who claims it too, oldest first. */
+export interface Disputed {
+  readonly place: string
+  readonly holder: string
+  readonly fenced: readonly string[]
+}
+
 /**
  * Who holds an address and port. The registration that came last holds it; the agents before it are fenced there, because an address that
  * registers anew belongs to another machine now (reference/discovery.md 4.1). When the holder gives it up, the last one fenced holds it again.
@@ -40,6 +47,14 @@ export class Claims {
     this.#unfence(heir, place)
     this.#holders.set(place, heir)
     return heir
+  }
+
+  /** Every place that more than one agent claims. */
+  *disputed(): Iterable<Disputed> {
+    for (const [place, fenced] of this.#fenced) {
+      const holder = this.#holders.get(place)
+      if (holder !== undefined) yield { place, holder, fenced }
+    }
   }
 
   #unfence(agentId: string, place: string): void {

@@ -1,7 +1,6 @@
-import type { Clock, SourceGiven, SourceInstance, SourcePlugin } from '../../src/discovery/contract.ts'
+import type { SourceGiven, SourceInstance, SourcePlugin } from '../../src/discovery/contract.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { LeaseStore } from './lease-store.ts'
-import { monotonicClock } from './monotonic-clock.ts'
 import { agentRoutes } from './routes.ts'
 import { vmRules, vmSchema, type VmSettings } from './settings.ts'
 import { VmSource } from './vm-source.ts'
@@ -10,16 +9,13 @@ import { VmSource } from './vm-source.ts'
 export const vmPlugin: SourcePlugin<VmSettings> = {
   type: 'vm',
   schema: vmSchema,
-  create: (settings, given) => createVmSource(settings, given, monotonicClock),
+  create: createVmSource,
 }
 
-/**
- * The vm source on a clock of the caller's, which must be the clock of the runs too. Throws `settings-invalid`; opens nothing yet: the
- * database is opened by the first run or request.
- */
-export function createVmSource(settings: VmSettings, given: SourceGiven, clock: Clock): Required<Omit<SourceInstance, 'maxQuietSeconds'>> {
+/** Throws `settings-invalid`; opens nothing yet: the database is opened by the first run or request. */
+export function createVmSource(settings: VmSettings, given: SourceGiven): Required<Omit<SourceInstance, 'maxQuietSeconds'>> {
   const rules = vmRules(settings, given.name)
   const store = given.stateFolder === undefined ? undefined : new LeaseStore(given.stateFolder)
-  const source = new VmSource(given, new LeaseKeeper(store, clock, rules.tombstoneMs), clock)
+  const source = new VmSource(given, new LeaseKeeper(store, given.clock, rules.tombstoneMs))
   return { source, agentRoutes: agentRoutes(source, rules, given), leases: () => source.leases() }
 }

@@ -2,7 +2,7 @@ import type { EndpointGroup } from '../../src/model/endpoint-group.ts'
 import { IsthmusError } from '../../src/model/errors.ts'
 import type { Health } from '../../src/model/health.ts'
 import type { ServiceKey } from '../../src/model/service-key.ts'
-import { Claims, placeOf } from './claims.ts'
+import { Claims, type Disputed, placeOf } from './claims.ts'
 import { type LeaseRecord, type RegisteredService, sameService, stateAt, stateEnds, type Tombstone } from './lease.ts'
 import { RequestFault } from './problem.ts'
 import { goneGroup, groupOf } from './translate.ts'
@@ -74,6 +74,11 @@ export class LeaseRegistry {
 
   leases(): Iterable<LeaseRecord> {
     return this.#leases.values()
+  }
+
+  /** The places that several agents claim, of which all but the last one's registration are fenced. */
+  disputed(): readonly Disputed[] {
+    return [...this.#claims.disputed()]
   }
 
   /** Every group there is. */

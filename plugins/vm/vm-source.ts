@@ -31,10 +31,10 @@ export class VmSource implements DiscoverySource {
   #writeAt = Infinity
   #writeFailed = false
 
-  constructor(given: SourceGiven, keeper: LeaseKeeper, clock: Clock) {
+  constructor(given: SourceGiven, keeper: LeaseKeeper) {
     this.#given = given
     this.#keeper = keeper
-    this.#clock = clock
+    this.#clock = given.clock
   }
 
   /** The time by which leases are judged. */
@@ -59,7 +59,7 @@ export class VmSource implements DiscoverySource {
         if (isAborted(context)) break
         if (this.now() >= this.#sweepAt) this.#sweep(registry)
         if (this.now() >= this.#writeAt) this.#write(registry)
-        context.report({ ok: true, scope: 'leases' })
+        this.#report(context, registry)
       }
     } finally {
       context.signal.removeEventListener('abort', onAbort)
@@ -89,6 +89,7 @@ export class VmSource implements DiscoverySource {
   /** For `GET /agents`. */
   leases(): readonly Lease[] {
     const now = this.now()
+    const disputed = this.#registry?.disputed() ?? []
     return [...(this.#registry?.leases() ?? [])].map(lease => ({
       agentId: lease.agentId,
       leaseId: lease.leaseId,
@@ -97,6 +98,7 @@ export class VmSource implements DiscoverySource {
       services: [...lease.services.keys()],
       ttlSeconds: lease.ttlMs / 1000,
       ageSeconds: Math.max(0, now - lease.renewedAt) / 1000,
+      fenced: disputed.filter(({ fenced }) => fenced.includes(lease.agentId)).map(({ place, holder }) => ({ place, holder })),
     }))
   }
 
@@ -124,10 +126,28 @@ export class VmSource implements DiscoverySource {
     if (this.#keeper.isDirty) this.#plan(registry, writeLazilyMs)
   }
 
+  /** Says that it lives, and which addresses two agents dispute: one of them, at least, is set up wrongly. */
+  #report(context: SourceContext, registry: LeaseRegistry): void {
+    const disputed = registry.disputed()
+    const texts = disputed
+      .slice(0, 3)
+      .map(({ place, holder, fenced }) => `${place} (agent ${holder} holds it, ${fenced.join(', ')} too claims it)`)
+    const more = disputed.length > 3 ? ` and ${disputed.length - 3} more` : ''
+    context.report({
+      ok: true,
+      scope: 'leases',
+      notice:
+        texts.length === 0 ? '' : `addresses registered by several agents: ${texts.join('; ')}${more}; deregister or correct one of them`,
+    })
+  }
+
   #publish({ groups, touched, events }: Outcome, receivedAt: number): void {
     if (groups.length > 0) this.#context?.emit(groups, receivedAt)
     this.#keeper.note(touched)
     for (const event of events) this.#tell(event)
+    // Disputes that end in other ways are taken back by the next report.
+    const isDisputed = events.some(({ kind }) => kind === 'fenced' || kind === 'restored')
+    if (isDisputed && this.#context !== undefined && this.#registry !== undefined) this.#report(this.#context, this.#registry)
   }
 
   #plan(registry: LeaseRegistry, delayMs: number): void {

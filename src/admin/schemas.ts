@@ -214,6 +214,9 @@ export const leaseBody = Type.Object({
   services: Type.Array(Type.String()),
   ttlSeconds: Type.Number(),
   ageSeconds: Type.Number(),
+  fenced: Type.Array(Type.Object({ place: Type.String(), holder: Type.String() }), {
+    description: 'addresses of this agent that another agent registered later, and so holds',
+  }),
 })
 
 export const explanationBody = Type.Object({

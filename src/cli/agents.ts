@@ -10,9 +10,10 @@ type LeaseBody = Static<typeof leaseBody>
 const view: View<LeaseBody> = {
   columns: [
     { head: 'AGENT', value: lease => lease.agentId },
-    { head: 'STATE', value: lease => lease.state },
+    { head: 'STATE', value: lease => (lease.fenced.length === 0 ? lease.state : `${lease.state}, fenced`) },
     { head: 'RENEWED', value: lease => ageText(lease.ageSeconds) },
     { head: 'TTL', value: lease => ageText(lease.ttlSeconds) },
+    { head: 'FENCED', value: lease => lease.fenced.map(({ place, holder }) => `${place} by ${holder}`).join(', '), wide: true },
     { head: 'EPOCH', value: lease => lease.epoch, wide: true },
     { head: 'LEASE', value: lease => lease.leaseId, wide: true },
     { head: 'SERVICES', value: lease => lease.services.join(', ') },

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { addressRules } from '../discovery/address-rules.ts'
 import type { SourceLog, SourcePlugin } from '../discovery/contract.ts'
 import type { HostedSource } from '../discovery/host.ts'
+import { systemClock } from '../discovery/system-clock.ts'
 import { errorText, IsthmusError } from '../model/errors.ts'
 import type { Settings, SourceSettings } from '../settings/settings.ts'
 
@@ -24,6 +25,7 @@ export async function openSource(
     namespace: one.namespace,
     admitAddress: addressRules(one.addresses),
     log,
+    clock: systemClock,
     stateFolder: stateFolder(settings, one.name),
   })
   return { name: one.name, type: plugin.type, instance, log }

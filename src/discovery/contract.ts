@@ -31,6 +31,8 @@ export interface SourceGiven {
    */
   admitAddress(address: string): string
   readonly log: SourceLog
+  /** The clock of its runs too, for what happens between them. */
+  readonly clock: Clock
   /** Folder for files of the source's own, or undefined when the gateway keeps no state (`state.path: ":memory:"`). */
   readonly stateFolder: string | undefined
 }
@@ -116,4 +118,6 @@ export interface Lease {
   readonly ttlSeconds: number
   /** Seconds since the last renewal or registration. */
   readonly ageSeconds: number
+  /** Addresses with port of this agent that another one registered later, and so holds: nothing is sent there for this agent. */
+  readonly fenced: readonly { readonly place: string; readonly holder: string }[]
 }

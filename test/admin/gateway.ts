@@ -69,7 +69,16 @@ export class FakeGateway {
   objects: ObjectStatus[] = objectStatuses
   routes: RouteTable = emptyRouteTable
   leases: Lease[] = [
-    { agentId: 'vm-1', leaseId: 'l1', epoch: 2, state: 'up', services: [serviceKey('default', 'web')], ttlSeconds: 30, ageSeconds: 4 },
+    {
+      agentId: 'vm-1',
+      leaseId: 'l1',
+      epoch: 2,
+      state: 'up',
+      services: [serviceKey('default', 'web')],
+      ttlSeconds: 30,
+      ageSeconds: 4,
+      fenced: [],
+    },
   ]
   readiness: Readiness = { ready: true, checks: [{ name: 'sources', ok: true, detail: 'all synced' }] }
 

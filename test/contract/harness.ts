@@ -44,7 +44,7 @@ export function makeGiven(over: Partial<SourceGiven> = {}): SourceGiven & { read
     if (address.startsWith('127.')) throw new IsthmusError('address-refused', `${address} is a loopback address`)
     return address
   }
-  return { name: 'test', namespace: 'default', admitAddress, stateFolder: undefined, ...over, log }
+  return { name: 'test', namespace: 'default', admitAddress, clock: realClock, stateFolder: undefined, ...over, log }
 }
 
 /** Nothing is asked for by routes, unless names are given. */

@@ -7,7 +7,7 @@ import { makeTestClock } from './test-clock.ts'
 /** Each service is registered by an agent of its own; the registry fails by getting what it must refuse. */
 contractSuite('vm', async () => {
   const clock = makeTestClock()
-  const { source, agentRoutes } = createVmSource({}, makeGiven(), clock)
+  const { source, agentRoutes } = createVmSource({}, makeGiven({ clock }))
   const app = Fastify()
   await app.register(agentRoutes)
   const put = (agentId: string, payload: object) => app.inject({ method: 'PUT', url: `/v1/registrations/${agentId}`, payload })

@@ -5,7 +5,7 @@ import { makeGiven, startRun } from '../../contract/harness.ts'
 import { makeTestClock } from '../../contract/test-clock.ts'
 
 const clock = makeTestClock()
-const { source, agentRoutes, leases } = createVmSource({ bodyLimit: 100_000 }, makeGiven(), clock)
+const { source, agentRoutes, leases } = createVmSource({ bodyLimit: 100_000 }, makeGiven({ clock }))
 const app = Fastify()
 await app.register(agentRoutes)
 const run = startRun(source, { clock })

@@ -20,8 +20,8 @@ const services = [{ name: 'web', address: '10.0.0.1', ports: [{ name: 'http', po
 
 async function start(test: Test, settings: VmSettings = {}): Promise<Rig> {
   const clock = makeTestClock()
-  const given = makeGiven()
-  const instance = createVmSource(settings, given, clock)
+  const given = makeGiven({ clock })
+  const instance = createVmSource(settings, given)
   const app = Fastify()
   await app.register(instance.agentRoutes)
   const run = startRun(instance.source, { clock })
@@ -216,7 +216,7 @@ void t.test('a draining agent drains, whatever its renewals say, until it regist
 })
 
 void t.test('an address that registers anew fences the agent that had it, until it is given up', async test => {
-  const { recording, register, call, log } = await start(test)
+  const { recording, register, call, log, instance } = await start(test)
   await register('old', {
     services: [
       {
@@ -238,7 +238,15 @@ void t.test('an address that registers anew fences the agent that had it, until 
     log.lines.find(line => line.level === 'warn'),
     { data: { event: 'lease-fenced', agentId: 'old' }, message: /10\.0\.0\.1 80\/tcp, by agent new/ },
   )
+  const fencedPlaces = () => instance.leases?.().map(lease => [lease.agentId, lease.fenced])
+  test.strictSame(fencedPlaces(), [
+    ['old', [{ place: '10.0.0.1 80/tcp', holder: 'new' }]],
+    ['new', []],
+  ])
+  test.match(recording.reports.at(-1), { ok: true, notice: /10\.0\.0\.1 80\/tcp \(agent new holds it, old too claims it\)/ })
   await call('DELETE', 'new')
+  test.strictSame(fencedPlaces(), [['old', []]])
+  test.match(recording.reports.at(-1), { ok: true, notice: '' }, 'the notice is taken back')
   test.strictSame(
     recording.groups.get('old/default/web')?.endpoints.map(endpoint => endpoint.port),
     [80, 81],
@@ -247,7 +255,7 @@ void t.test('an address that registers anew fences the agent that had it, until 
 
 void t.test('what is registered between two runs is emitted by the next one', async test => {
   const clock = makeTestClock()
-  const { source, agentRoutes } = createVmSource({}, makeGiven(), clock)
+  const { source, agentRoutes } = createVmSource({}, makeGiven({ clock }))
   const app = Fastify()
   await app.register(agentRoutes)
   test.teardown(() => app.close())
@@ -264,6 +272,6 @@ void t.test('settings that do not fit are refused with their key', async test =>
     [{ defaultTtlSeconds: 10, maxTtlSeconds: 5 }, /defaultTtlSeconds 10 is not between/],
   ]
   for (const [settings, message] of cases) {
-    test.throws(() => createVmSource(settings, makeGiven(), makeTestClock()), { code: 'settings-invalid', message })
+    test.throws(() => createVmSource(settings, makeGiven()), { code: 'settings-invalid', message })
   }
 })

@@ -19,8 +19,8 @@ interface Life {
 
 /** One life of the gateway on a state folder. */
 async function begin(stateFolder: string, clock: TestClock, admitAddress = (address: string) => address): Promise<Life> {
-  const given = makeGiven({ stateFolder, admitAddress })
-  const { source, agentRoutes } = createVmSource({}, given, clock)
+  const given = makeGiven({ clock, stateFolder, admitAddress })
+  const { source, agentRoutes } = createVmSource({}, given)
   const app = Fastify()
   await app.register(agentRoutes)
   const run = startRun(source, { clock })
