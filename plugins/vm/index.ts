@@ -9,6 +9,7 @@ import { VmSource } from './vm-source.ts'
 export const vmPlugin: SourcePlugin<VmSettings> = {
   type: 'vm',
   schema: vmSchema,
+  isSingle: true,
   create: createVmSource,
 }
 

@@ -17,6 +17,8 @@ export interface SourcePlugin<Settings = unknown> {
    * no unknown keys unless they say so, its defaults are filled in, and a string of format `path` arrives as an absolute path.
    */
   readonly schema: TSchema
+  /** There may be one source of this type at most: its agents' addresses are fixed. */
+  readonly isSingle?: true
   create(settings: Settings, given: SourceGiven): SourceInstance
 }
 

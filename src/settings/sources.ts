@@ -44,6 +44,11 @@ export function readSources(
       problems.push({ path: ['sources', index, 'type'], text: unknownType(type, plugins) })
       return { ...base, type, own }
     }
+    if (plugin.isSingle === true && checks.has(type))
+      problems.push({
+        path: ['sources', index, 'type'],
+        text: `there is a source of type ${type} already: one takes the registrations of all agents`,
+      })
     let checked = checks.get(type)
     if (checked === undefined) {
       const schema = closeObjects(plugin.schema)

@@ -25,7 +25,7 @@ const registry: SourcePlugin = {
 const given = { env: {}, flags: {}, plugins: [registry] }
 
 /** What loadSettings says of a file with this content. */
-function errorsOf(cwd: string, content: string, more: { env?: Record<string, string>; flags?: Record<string, string> } = {}): string[] {
+function errorsOf(cwd: string, content: string, more: Partial<typeof given> = {}): string[] {
   writeFileSync(join(cwd, 'isthmus.yaml'), content)
   try {
     loadSettings({ ...given, ...more, cwd })
@@ -247,6 +247,14 @@ t.test('all mistakes come in one error, those of flags and variables with their 
     'isthmus.yaml:2: sources[0].address: must be a URL such as http://127.0.0.1:8500, not "no url"',
   ])
   t.equal(errors.length, 6)
+})
+
+t.test('of a type whose agents register at fixed addresses there is one source', t => {
+  const errors = errorsOf(t.testdir(), 'sources:\n  - { name: a, type: agents }\n  - { name: b, type: agents }\n', {
+    plugins: [{ type: 'agents', schema: Type.Object({}), isSingle: true, create: registry.create }],
+  })
+  t.match(errors, [/^isthmus\.yaml:3: sources\[1\]\.type: there is a source of type agents already/])
+  t.end()
 })
 
 t.test('variables of others that begin like ours are left alone', async t => {
