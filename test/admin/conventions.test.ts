@@ -140,6 +140,8 @@ t.test('with tokens set every route but the probes wants one, with a role that m
   const tokens = [token('read', 'read'), token('operate', 'operate'), token('empty', 'admin'), token('missing', 'admin')]
   const { app, get } = open(t, new FakeGateway(), { tokens, log: { error: data => errors.push(JSON.stringify(data)) } })
   const bearer = (value: string) => ({ authorization: `Bearer ${value}` })
+  for (const open of ['/api/v1/openapi.json', '/api/v1/docs/', '/api/v1/docs/static/swagger-ui.css', '/livez'])
+    t.equal((await app.inject(open)).statusCode, 200, `${open} needs no token`)
   t.match(await get('/api/v1/status'), { status: 401, body: { code: 'token-invalid' }, headers: { 'www-authenticate': /Bearer/ } })
   t.equal((await get('/api/v1/status', bearer('wrong'))).status, 401)
   t.equal((await get('/api/v1/status', { authorization: 'Basic r-token' })).status, 401)

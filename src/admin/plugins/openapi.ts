@@ -16,9 +16,16 @@ export function addOpenapi(app: FastifyInstance, version: string): void {
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
     },
   })
-  app.register(swaggerUi, { routePrefix: '/api/v1/docs', uiConfig: { displayRequestDuration: true } })
+  app.register(page => {
+    // A browser sends no token with a page's files; the page itself asks for one before it calls the API.
+    page.addHook('onRoute', route => {
+      route.config = { ...route.config, access: 'open' }
+    })
+    page.register(swaggerUi, { routePrefix: '/api/v1/docs', uiConfig: { displayRequestDuration: true, persistAuthorization: true } })
+  })
   app.register(routes => {
     routes.get('/api/v1/openapi.json', { config: { access: 'open' }, schema: { hide: true } }, () => routes.swagger())
     routes.get('/', { config: { access: 'open' }, schema: { hide: true } }, (_request, reply) => reply.redirect('/api/v1/docs'))
