@@ -6,6 +6,7 @@ import type { CompileResult, ConsulSource } from './compile/emissary/input.ts'
 import { createAgentsListener, listen } from './compose/agents-listener.ts'
 import { Gate } from './compose/gate.ts'
 import { ManifestHost } from './compose/manifest-host.ts'
+import { startOwnEnvoy } from './compose/own-envoy.ts'
 import { Sources } from './compose/sources.ts'
 import { TableKnowledge } from './compose/table-knowledge.ts'
 import { xdsObserver } from './compose/xds-observer.ts'
@@ -13,11 +14,8 @@ import type { SourceLog, SourcePlugin } from './discovery/contract.ts'
 import { SourceHost } from './discovery/host.ts'
 import { systemClock as clock } from './discovery/system-clock.ts'
 import { WantedSet } from './discovery/wanted-set.ts'
-import { bootstrap } from './envoy/bootstrap.ts'
-import { EnvoySupervisor } from './envoy/supervisor.ts'
 import { directorySource } from './manifests/directory.ts'
 import { ManifestStore } from './manifests/store.ts'
-import { IsthmusError } from './model/errors.ts'
 import { OnDemand } from './reconcile/on-demand.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
 import { defaultBounds, Scheduler, systemTimers } from './reconcile/scheduler.ts'
@@ -197,7 +195,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
 
   let agents: FastifyInstance | undefined
   let agentRoutes: readonly FastifyPluginCallback[] = []
-  let envoy: EnvoySupervisor | undefined
+  let envoy: { stop(): Promise<void> } | undefined
   let gateTimer: NodeJS.Timeout | undefined
   let stopping: Promise<void> | undefined
   const addresses = { xds: 0, admin: 0, agents: 0 }
@@ -220,12 +218,6 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   }
 
   const start = async (): Promise<void> => {
-    if (settings.envoy.mode === 'supervise' && settings.xds.tls !== undefined) {
-      throw new IsthmusError(
-        'settings-invalid',
-        'envoy.mode: supervise and xds.tls exclude each other: run Envoy yourself with `isthmus bootstrap`',
-      )
-    }
     await sources.configure(settings)
     addresses.admin = await listen(admin, 'admin.listen', settings.admin.listen)
     await serveAgents()
@@ -233,24 +225,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     await followManifests(settings)
     gateTimer = setTimeout(openGate, settings.startup.gateSeconds * 1000)
     openWhenSynced()
-    if (settings.envoy.mode === 'supervise') {
-      envoy = new EnvoySupervisor({
-        path: settings.envoy.path,
-        adminPort: settings.envoy.adminPort,
-        drainSeconds: settings.envoy.drainSeconds,
-        bootstrap: bootstrap({
-          nodeId: settings.id,
-          cluster: 'isthmus',
-          xds: { host: reachable(settings.xds.listen.host), port: addresses.xds },
-          protocol: 'delta',
-          adminPort: settings.envoy.adminPort,
-        }),
-        clock,
-        random,
-        log,
-      })
-      await envoy.start()
-    }
+    if (settings.envoy.mode === 'supervise') envoy = await startOwnEnvoy(settings, xds, { clock, random, log })
     log.info({ ...addresses }, 'listening')
   }
 
@@ -298,9 +273,4 @@ function consulSources(settings: Settings): readonly ConsulSource[] {
       address: typeof own['address'] === 'string' ? own['address'] : 'http://127.0.0.1:8500',
       datacenter: typeof own['datacenter'] === 'string' ? own['datacenter'] : undefined,
     }))
-}
-
-/** Where an Envoy on this machine reaches a listener. */
-function reachable(host: string): string {
-  return host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
 }

@@ -6,8 +6,8 @@ export interface BootstrapOptions {
   readonly nodeId: string
   /** The group of Envoys it belongs to. */
   readonly cluster: string
-  /** Where the control plane listens: an IP address or a host name. */
-  readonly xds: { readonly host: string; readonly port: number }
+  /** Where the control plane listens: an IP address or a host name, or the path of a Unix socket. */
+  readonly xds: { readonly host: string; readonly port: number } | { readonly socket: string }
   readonly protocol: 'delta' | 'sotw'
   /** Envoy's own admin page, on 127.0.0.1 alone: it has no authentication and can stop Envoy. */
   readonly adminPort: number
@@ -85,9 +85,8 @@ export function bootstrap(options: BootstrapOptions): object {
 function xdsCluster({ xds, tls }: BootstrapOptions): object {
   return {
     name: xdsClusterName,
-    type: isIP(xds.host) === 0 ? 'STRICT_DNS' : 'STATIC',
+    ...('socket' in xds || isIP(xds.host) !== 0 ? { type: 'STATIC' } : { type: 'STRICT_DNS', dns_lookup_family: 'V4_PREFERRED' }),
     connect_timeout: '5s',
-    dns_lookup_family: 'V4_PREFERRED',
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
         '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
@@ -97,9 +96,9 @@ function xdsCluster({ xds, tls }: BootstrapOptions): object {
     },
     load_assignment: {
       cluster_name: xdsClusterName,
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(xds.host, xds.port) } }] }],
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: addressOf(xds) } }] }],
     },
-    ...(tls === undefined ? {} : { transport_socket: tlsSocket(tls, tls.serverName ?? xds.host) }),
+    ...(tls === undefined || 'socket' in xds ? {} : { transport_socket: tlsSocket(tls, tls.serverName ?? xds.host) }),
   }
 }
 
@@ -125,6 +124,10 @@ function tlsSocket(tls: XdsTls, serverName: string): object {
   }
 }
 
+function addressOf(xds: BootstrapOptions['xds']): object {
+  return 'socket' in xds ? { pipe: { path: xds.socket } } : socketAddress(xds.host, xds.port)
+}
+
 function socketAddress(address: string, port: number): object {
   return { socket_address: { address, port_value: port } }
 }
@@ -132,11 +135,7 @@ function socketAddress(address: string, port: number): object {
 function check({ nodeId, cluster, xds, adminPort, tls }: BootstrapOptions): void {
   checkText('--node-id', nodeId)
   checkText('--cluster', cluster)
-  checkText('--xds', xds.host)
-  if (['0.0.0.0', '::'].includes(xds.host)) {
-    throw invalid('--xds', `${xds.host} is an address to listen on: name the one under which this Envoy reaches the control plane`)
-  }
-  checkPort('--xds', xds.port)
+  checkXds(xds)
   checkPort('--admin-port', adminPort)
   if (tls === undefined) return
   checkText('--tls-ca', tls.caFile)
@@ -145,6 +144,15 @@ function check({ nodeId, cluster, xds, adminPort, tls }: BootstrapOptions): void
   if (tls.serverName !== undefined) checkText('--tls-server-name', tls.serverName)
   if (tls.certFile === undefined && tls.keyFile !== undefined) throw invalid('--tls-cert', 'is missing: a key needs its certificate')
   if (tls.certFile !== undefined && tls.keyFile === undefined) throw invalid('--tls-key', 'is missing: a certificate needs its key')
+}
+
+function checkXds(xds: BootstrapOptions['xds']): void {
+  if ('socket' in xds) return
+  checkText('--xds', xds.host)
+  if (['0.0.0.0', '::'].includes(xds.host)) {
+    throw invalid('--xds', `${xds.host} is an address to listen on: name the one under which this Envoy reaches the control plane`)
+  }
+  checkPort('--xds', xds.port)
 }
 
 function checkText(option: string, value: string): void {

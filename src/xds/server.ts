@@ -33,8 +33,10 @@ export interface XdsTlsFiles {
 }
 
 export interface XdsServer {
-  /** Gives the port taken; throws if the address cannot be listened on or a certificate file cannot be read. */
+  /** Gives the port taken; throws if the address cannot be listened on or a certificate file cannot be read. May be called for several. */
   listen(address: { readonly host: string; readonly port: number }, tls?: XdsTlsFiles): Promise<number>
+  /** Listens on a Unix socket, for clients of this machine that the folder it is in lets through. Throws if it cannot. */
+  listenLocally(path: string): Promise<void>
   /** Takes no new connections, ends all streams, spread over `drainMs`, then whatever is left (xds.md L5). */
   close(drainMs: number): Promise<void>
   readonly proxies: ProxiesReader
@@ -87,16 +89,20 @@ export function createXdsServer(given: XdsServerOptions): XdsServer {
     for (const stream of streams.keys()) if (stream.node !== undefined) stream.open()
   })
 
+  const bind = (address: string, tls?: XdsTlsFiles): Promise<number> =>
+    new Promise((resolve, reject) => {
+      server.bindAsync(address, credentials(tls), (error, bound) => {
+        if (error === null) resolve(bound)
+        else reject(error)
+      })
+    })
+
   return {
     proxies,
-    listen: ({ host, port }, tls) =>
-      new Promise((resolve, reject) => {
-        const address = host.includes(':') ? `[${host}]:${String(port)}` : `${host}:${String(port)}`
-        server.bindAsync(address, credentials(tls), (error, bound) => {
-          if (error === null) resolve(bound)
-          else reject(error)
-        })
-      }),
+    listen: ({ host, port }, tls) => bind(`${host.includes(':') ? `[${host}]` : host}:${String(port)}`, tls),
+    async listenLocally(path) {
+      await bind(`unix:${path}`)
+    },
     async close(drainMs) {
       // First: whoever is sent away must not come back here.
       const idle = new Promise<void>(resolve => server.tryShutdown(() => resolve()))

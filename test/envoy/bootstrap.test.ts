@@ -107,6 +107,7 @@ t.test('Envoy accepts every form of it, without a warning', async t => {
     { ...plain, protocol: 'sotw', xds: { host: 'xds.corp.example', port: 443 } },
     { ...plain, tls: { ...files, serverName: 'xds.corp.example' } },
     { ...plain, tls: { caFile: files.caFile } },
+    { ...plain, xds: { socket: join(folder, 'socket') } },
   ]
   for (const [index, options] of forms.entries()) {
     const file = join(folder, `bootstrap-${index}.json`)

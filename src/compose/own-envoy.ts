@@ -1,0 +1,52 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Clock, SourceLog } from '../discovery/contract.ts'
+import { bootstrap } from '../envoy/bootstrap.ts'
+import { EnvoySupervisor } from '../envoy/supervisor.ts'
+import { errorText, IsthmusError } from '../model/errors.ts'
+import type { Settings } from '../settings/settings.ts'
+import type { XdsServer } from '../xds/server.ts'
+
+export interface OwnEnvoyGiven {
+  readonly clock: Clock
+  readonly random: () => number
+  readonly log: SourceLog
+}
+
+/**
+ * Runs this gateway's own Envoy (`envoy.mode: supervise`). It speaks to the gateway over a Unix socket in a folder that only this user can
+ * enter: whatever `xds.listen` asks of Envoys from elsewhere does not concern it, and nobody else on the machine reads along.
+ * Throws `listen-failed`, or `tool-missing` for Envoy; nothing is left running then.
+ */
+export async function startOwnEnvoy(
+  { id, envoy }: Settings,
+  xds: Pick<XdsServer, 'listenLocally'>,
+  given: OwnEnvoyGiven,
+): Promise<{ stop(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'isthmus-xds-'))
+  const removeFolder = (): Promise<void> => rm(folder, { recursive: true, force: true })
+  const socket = join(folder, 'socket')
+  try {
+    await xds.listenLocally(socket).catch((cause: unknown) => {
+      throw new IsthmusError('listen-failed', `${socket} cannot be listened on: ${errorText(cause)}`, { cause })
+    })
+    const supervisor = new EnvoySupervisor({
+      path: envoy.path,
+      adminPort: envoy.adminPort,
+      drainSeconds: envoy.drainSeconds,
+      bootstrap: bootstrap({ nodeId: id, cluster: 'isthmus', xds: { socket }, protocol: 'delta', adminPort: envoy.adminPort }),
+      ...given,
+    })
+    await supervisor.start()
+    return {
+      async stop() {
+        await supervisor.stop()
+        await removeFolder()
+      },
+    }
+  } catch (error) {
+    await removeFolder()
+    throw error
+  }
+}
