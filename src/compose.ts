@@ -3,8 +3,9 @@ import { createAdmin } from './admin/app.ts'
 import type { Readiness } from './admin/readers.ts'
 import { compile } from './compile/emissary/compile.ts'
 import type { CompileResult, ConsulSource } from './compile/emissary/input.ts'
-import { createAgentsListener, listen } from './compose/agents-listener.ts'
+import { createAgentsListener } from './compose/agents-listener.ts'
 import { Gate } from './compose/gate.ts'
+import { listen, listenXds } from './compose/listen.ts'
 import { ManifestHost } from './compose/manifest-host.ts'
 import { startOwnEnvoy } from './compose/own-envoy.ts'
 import { Sources } from './compose/sources.ts'
@@ -212,7 +213,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     if (agents !== undefined && routes.length === agentRoutes.length && routes.every((one, index) => one === agentRoutes[index])) return
     await agents?.close()
     agentRoutes = routes
-    agents = createAgentsListener(routes, settings.agents.tls)
+    agents = createAgentsListener(routes, settings.agents.tls, log)
     const { host: address, port } = settings.agents.listen
     addresses.agents = await listen(agents, 'agents.listen', { host: address, port: addresses.agents === 0 ? port : addresses.agents })
   }
@@ -221,7 +222,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     await sources.configure(settings)
     addresses.admin = await listen(admin, 'admin.listen', settings.admin.listen)
     await serveAgents()
-    addresses.xds = await xds.listen(settings.xds.listen, settings.xds.tls)
+    addresses.xds = await listenXds(xds, settings.xds)
     await followManifests(settings)
     gateTimer = setTimeout(openGate, settings.startup.gateSeconds * 1000)
     openWhenSynced()

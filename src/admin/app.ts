@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
-import Fastify, { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { AdminToken, TlsFiles } from '../settings/settings.ts'
 import { addAuth } from './plugins/auth.ts'
 import { addErrors } from './plugins/errors.ts'
 import { addOpenapi } from './plugins/openapi.ts'
+import { createHttpApp } from './http-app.ts'
 import type { AdminReaders } from './readers.ts'
 import { addAgents } from './routes/agents.ts'
 import type { RouteContext } from './routes/context.ts'
@@ -24,8 +24,8 @@ const bodyLimit = 1_048_576
 export interface AdminOptions {
   readonly tokens?: readonly AdminToken[]
   readonly tls?: TlsFiles
-  /** For defects and unreadable token files. */
-  readonly log?: { error(data: object, message: string): void }
+  /** For defects, unreadable token files and changed certificates. */
+  readonly log?: { info?(data: object, message: string): void; error(data: object, message: string): void }
 }
 
 /**
@@ -33,16 +33,7 @@ export interface AdminOptions {
  * Closing it releases every blocked query.
  */
 export function createAdmin(readers: AdminReaders, { tokens = [], tls, log }: AdminOptions = {}): FastifyInstance {
-  const https =
-    tls === undefined
-      ? null
-      : {
-          cert: readFileSync(tls.certFile),
-          key: readFileSync(tls.keyFile),
-          ...(tls.clientCaFile === undefined ? {} : { ca: readFileSync(tls.clientCaFile), requestCert: true, rejectUnauthorized: true }),
-        }
-  // The server's type differs with TLS, and nothing here depends on it.
-  const app = Fastify({ bodyLimit, forceCloseConnections: true, ...(https === null ? {} : { https }) }) as unknown as FastifyInstance
+  const app = createHttpApp({ section: 'admin', tls, log, server: { bodyLimit, forceCloseConnections: true } })
   app.setValidatorCompiler(validatorCompiler)
   addErrors(app, (error, url) => log?.error({ error, url }, 'a request to the admin API failed'))
   addAuth(app, tokens, (file, error) => log?.error({ file, error }, 'an admin token cannot be read: nobody gets in with it'))

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import type { Clock, SourceLog } from '../discovery/contract.ts'
 import { bootstrap } from '../envoy/bootstrap.ts'
 import { EnvoySupervisor } from '../envoy/supervisor.ts'
-import { errorText, IsthmusError } from '../model/errors.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { XdsServer } from '../xds/server.ts'
+import { listenFailed } from './listen.ts'
 
 export interface OwnEnvoyGiven {
   readonly clock: Clock
@@ -29,7 +29,7 @@ export async function startOwnEnvoy(
   const socket = join(folder, 'socket')
   try {
     await xds.listenLocally(socket).catch((cause: unknown) => {
-      throw new IsthmusError('listen-failed', `${socket} cannot be listened on: ${errorText(cause)}`, { cause })
+      throw listenFailed('envoy.mode', socket, cause)
     })
     const supervisor = new EnvoySupervisor({
       path: envoy.path,
