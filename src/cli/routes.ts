@@ -34,7 +34,7 @@ export const register: Register = (program, context) => {
 /** `/web/ GET x-a=1 ?v=2 30%`: `=` exact, `~` regex, `!` inverted. */
 function matchText(route: RouteBody): string {
   const { path, headers, query, percent } = route.match as unknown as IrMatch
-  const paths = { prefix: `${path.value}*`, exact: path.value, regex: `~${path.value}` }
+  const paths = { prefix: `${path.value}*`, segments: `${path.value}[/*]`, exact: path.value, regex: `~${path.value}` }
   const parts = [paths[path.kind], ...headers.map(headerText), ...query.map(one => `?${valueText(one)}`)]
   if (percent !== undefined) parts.push(`${percent}%`)
   return parts.join(' ')

@@ -50,7 +50,8 @@ export interface IrRoute {
 }
 
 export interface IrMatch {
-  readonly path: { readonly kind: 'prefix' | 'exact' | 'regex'; readonly value: string; readonly caseSensitive: boolean }
+  /** `segments`: a prefix that ends where a segment ends, `/a` for /a and /a/b and not for /ab; without a slash at its end. */
+  readonly path: { readonly kind: 'prefix' | 'segments' | 'exact' | 'regex'; readonly value: string; readonly caseSensitive: boolean }
   readonly headers: readonly IrValueMatch[]
   readonly query: readonly IrValueMatch[]
   /**

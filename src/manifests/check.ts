@@ -1,11 +1,12 @@
 import { didYouMean } from '../model/nearest.ts'
 import { checkHost } from './check-host.ts'
+import { checkIngress, checkIngressClass } from './check-ingress.ts'
 import { checkListener } from './check-listener.ts'
 import { checkMapping } from './check-mapping.ts'
 import { checkSchema } from './check-schema.ts'
 import type { CheckedObject, Finding, KindFindings } from './checked-object.ts'
 import { pathText } from './field-path.ts'
-import { emissaryApi, isServedKind, laterKinds, laterOwnKinds, ownApi, schemaKinds, servedSchemas } from './kinds.ts'
+import { apiOf, emissaryApi, isServedKind, laterKinds, laterOwnKinds, ownApi, schemaKinds, servedSchemas } from './kinds.ts'
 import type { Manifest } from './object.ts'
 import type { FieldProblem, ObjectStatus } from './status.ts'
 
@@ -23,6 +24,10 @@ export function checkManifest(manifest: Manifest, ambassadorIds: readonly string
   const { apiVersion, kind } = manifest
   const [group = ''] = apiVersion.split('/')
   if (apiVersion === ownApi && laterOwnKinds.includes(kind)) return ignored(manifest, [`${kind} is not built yet: it has no effect`])
+  if (isServedKind(kind) && apiVersion === apiOf(kind) && apiVersion !== emissaryApi) {
+    const others = foreign({ ambassador_id: idAnnotation(manifest) }, ambassadorIds)
+    return others === undefined ? checkServed(manifest, kind) : ignored(manifest, [others])
+  }
   if (group !== 'getambassador.io' && group !== 'x.getambassador.io' && group !== 'isthmus.dev')
     return ignored(manifest, [`objects of ${apiVersion} are not read`])
   if (group === 'isthmus.dev' || (!isServedKind(kind) && !laterKinds.includes(kind))) return unknownKind(manifest)
@@ -54,6 +59,10 @@ function kindRules(object: CheckedObject): KindFindings {
       return checkListener(object.spec)
     case 'Host':
       return checkHost(object.spec)
+    case 'Ingress':
+      return checkIngress(object.spec, object.manifest)
+    case 'IngressClass':
+      return checkIngressClass(object.spec, object.manifest)
     case 'ConsulResolver':
     case 'KubernetesServiceResolver':
     case 'KubernetesEndpointResolver':
@@ -68,6 +77,11 @@ function foreign(spec: unknown, ambassadorIds: readonly string[]): string | unde
   if ((given !== undefined && !Array.isArray(given)) || ids.some(id => id === '_automatic_' || ambassadorIds.includes(String(id))))
     return undefined
   return `is for the gateway ${ids.map(String).join(', ')}; this one takes ${ambassadorIds.join(', ')} (ambassador_id)`
+}
+
+/** Objects of Kubernetes' own kinds have no field for it (emissary-resources.md 8). */
+function idAnnotation({ annotations }: Manifest): readonly string[] | undefined {
+  return annotations['getambassador.io/ambassador-id']?.split(',').map(id => id.trim())
 }
 
 function unknownKind(manifest: Manifest): CheckResult {

@@ -10,6 +10,8 @@ export interface Checked<Kind extends ServedKind> {
   readonly kind: Kind
   readonly manifest: Manifest
   readonly spec: Static<(typeof servedSchemas)[Kind]>
+  /** Where what it was made of stands in its manifest, if it is not the manifest itself but made of a part of it. */
+  readonly at?: FieldPath
 }
 
 /** What is wrong with a field, before it is placed in a file. */

@@ -1,5 +1,6 @@
 import type { TSchema } from 'typebox'
 import { hostSchema } from './schema/host.ts'
+import { ingressClassSchema, ingressSchema } from './schema/ingress.ts'
 import { listenerSchema } from './schema/listener.ts'
 import { mappingSchema } from './schema/mapping.ts'
 import { consulResolverSchema, kubernetesResolverSchema } from './schema/resolvers.ts'
@@ -17,9 +18,19 @@ export const servedSchemas = {
   ConsulResolver: consulResolverSchema,
   KubernetesServiceResolver: kubernetesResolverSchema,
   KubernetesEndpointResolver: kubernetesResolverSchema,
+  Ingress: ingressSchema,
+  IngressClass: ingressClassSchema,
 } as const satisfies Record<string, TSchema>
 
 export type ServedKind = keyof typeof servedSchemas
+
+/** Kubernetes' own API of routes. */
+const networkingApi = 'networking.k8s.io/v1'
+
+/** The API version that a served kind is read of. */
+export function apiOf(kind: ServedKind): string {
+  return kind === 'Ingress' || kind === 'IngressClass' ? networkingApi : emissaryApi
+}
 
 /** Kinds of the API that are accepted and have no effect yet. */
 export const laterKinds: readonly string[] = [
@@ -52,7 +63,7 @@ export function kindSchema(kind: string): Record<string, unknown> | undefined {
     required: ['apiVersion', 'kind', 'metadata', 'spec'],
     additionalProperties: false,
     properties: {
-      apiVersion: { const: emissaryApi },
+      apiVersion: { const: apiOf(found) },
       kind: { const: found },
       metadata: {
         type: 'object',

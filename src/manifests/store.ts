@@ -18,6 +18,7 @@ export interface StoredVerdict {
   readonly problems: readonly Finding[]
   readonly notices: readonly string[]
   readonly served: 'current' | 'lastGood' | 'none'
+  readonly ignored?: string
 }
 
 /** A run of one manifest source: calls after the next run began are dropped (fencing). */
@@ -131,6 +132,8 @@ export class ManifestStore implements ObjectsReader {
     if (holder !== undefined && holder.manifest !== manifest)
       return { ...status, ...duplicateOf(holder.manifest, manifest), lastGood: false }
     const verdict = this.#verdicts.get(objectId(manifest))
+    if (verdict?.ignored !== undefined)
+      return { ...status, state: 'ignored', notices: [...status.notices, verdict.ignored], lastGood: false }
     const problems: readonly FieldProblem[] = [
       ...status.problems,
       ...(verdict?.problems ?? []).map(finding => placeFinding(manifest, finding)),

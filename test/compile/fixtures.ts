@@ -82,7 +82,7 @@ export function routeLines(table: RouteTable, domain = '*', config = 0): readonl
 }
 
 function routeLine({ match, action }: IrRoute): string {
-  const sign = { prefix: '', exact: '=', regex: '~' }[match.path.kind]
+  const sign = { prefix: '', segments: '/', exact: '=', regex: '~' }[match.path.kind]
   const conditions = [
     ...match.headers.map(one => `${one.name}${one.invert === true ? '!' : ''}${one.kind === 'exact' ? '=' : '~'}${one.value}`),
     ...match.query.map(one => `?${one.name}${one.kind === 'exact' ? '=' : '~'}${one.value}`),

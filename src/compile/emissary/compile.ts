@@ -1,8 +1,11 @@
-import type { IrCluster, RouteTable } from '../../ir/route-table.ts'
+import type { IrCluster, IrMatch, RouteTable } from '../../ir/route-table.ts'
 import type { Checked, CheckedObject, Finding } from '../../manifests/checked-object.ts'
+import type { Manifest } from '../../manifests/object.ts'
 import { refText } from '../../model/object-ref.ts'
+import { expandIngresses } from '../ingress/ingresses.ts'
 import { mergeClusters } from './clusters.ts'
 import { grpcNames } from './grpc-names.ts'
+import { covers } from './host-glob.ts'
 import { adopts, hostNode, syntheticHost } from './hosts.ts'
 import type { CompileInput, CompileObject, CompileResult, Verdict } from './input.ts'
 import { compileListeners, takes } from './listeners.ts'
@@ -11,6 +14,7 @@ import { type MappingRoute, mappingRoute } from './mapping-route.ts'
 import { compare } from './order.ts'
 import { Report } from './report.ts'
 import { Resolvers } from './resolvers.ts'
+import { selects } from './selector.ts'
 import { resolveUpstream } from './upstream.ts'
 
 /**
@@ -79,10 +83,16 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
   for (const object of objects) for (const finding of resolvers.check(object)) report.refuse(object, finding)
   const ofKind = <Kind extends CheckedObject['kind']>(kind: Kind) =>
     objects.filter((object): object is Checked<Kind> & CheckedObject => object.kind === kind)
-  const routes = ofKind('Mapping').flatMap(mapping => readMapping(mapping, resolvers, lookups, report))
   const listeners = ofKind('Listener')
-  const hostObjects = ofKind('Host')
-  const hosts = input.hostsDeclared ? hostObjects.map(hostNode) : [syntheticHost]
+  const declared = ofKind('Host')
+  const base = input.hostsDeclared ? declared.map(hostNode) : [syntheticHost]
+  const covered = (hostname: string, { labels }: Manifest) =>
+    base.some(host => covers(host.hostname, hostname) && (host.selector === undefined || selects(host.selector, labels)))
+  const ingress = expandIngresses(ofKind('Ingress'), ofKind('IngressClass'), covered, report)
+  const mappings = [...ofKind('Mapping').map(mapping => ({ mapping, path: undefined })), ...ingress.mappings]
+  const routes = mappings.flatMap(({ mapping, path }) => readMapping(mapping, resolvers, lookups, report, path))
+  const hostObjects = [...declared, ...ingress.hosts]
+  const hosts = [...base, ...ingress.hosts.map(hostNode)]
   const compiled = compileListeners(listeners, { hosts, routes, bindAddress: input.bindAddress ?? '0.0.0.0', strict, report })
   for (const route of routes)
     if (!hosts.some(host => adopts(host, route, strict))) report.notice(route.mapping, orphanText(route, input.hostsDeclared))
@@ -104,7 +114,13 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
   return { table: Object.freeze({ ...compiled, clusters }), report, resolvers, routes, warnings }
 }
 
-function readMapping(mapping: Checked<'Mapping'>, resolvers: Resolvers, lookups: Lookups, report: Report): readonly MappingRoute[] {
+function readMapping(
+  mapping: Checked<'Mapping'>,
+  resolvers: Resolvers,
+  lookups: Lookups,
+  report: Report,
+  path: IrMatch['path'] | undefined,
+): readonly MappingRoute[] {
   const { spec, manifest } = mapping
   const resolver = resolvers.find(spec.resolver, manifest.namespace)
   if (typeof resolver === 'string') {
@@ -116,7 +132,7 @@ function readMapping(mapping: Checked<'Mapping'>, resolvers: Resolvers, lookups:
     report.refuse(mapping, { path: ['spec', 'service'], text: upstream })
     return []
   }
-  return [mappingRoute(mapping, upstream)]
+  return [mappingRoute(mapping, upstream, path)]
 }
 
 function orphanText(route: MappingRoute, hostsDeclared: boolean): string {
@@ -138,7 +154,13 @@ function result(
   for (const { id, current } of objects) {
     const used = serving.get(id)
     const served = used === undefined ? 'none' : used === current && !problems.has(id) ? 'current' : 'lastGood'
-    verdicts.set(id, { problems: problems.get(id) ?? [], notices: [...(pass.report.notices.get(id) ?? [])], served })
+    const ignored = pass.report.ignored.get(id)
+    verdicts.set(id, {
+      problems: problems.get(id) ?? [],
+      notices: [...(pass.report.notices.get(id) ?? [])],
+      served,
+      ...(ignored === undefined ? {} : { ignored }),
+    })
   }
   return {
     table: pass.table,

@@ -71,4 +71,6 @@ export interface Verdict {
   readonly notices: readonly string[]
   /** What serves: the version as it stands, the last good one, or nothing. */
   readonly served: 'current' | 'lastGood' | 'none'
+  /** Why the object is none of this gateway's, if it is not. */
+  readonly ignored?: string
 }

@@ -36,8 +36,8 @@ export interface OrderKey {
 
 const defaultTimeoutMs = 3_000
 
-/** Reads a Mapping, given its upstream. */
-export function mappingRoute(mapping: Checked<'Mapping'>, upstream: Upstream): MappingRoute {
+/** Reads a Mapping, given its upstream. `path`: how its path is matched, where its own fields have no words for it. */
+export function mappingRoute(mapping: Checked<'Mapping'>, upstream: Upstream, path: IrMatch['path'] = pathOf(mapping)): MappingRoute {
   const { spec } = mapping
   const { hostRegex, headers: declared, ...host } = hostOf(mapping)
   const hostname = host.hostname?.toLowerCase()
@@ -62,11 +62,7 @@ export function mappingRoute(mapping: Checked<'Mapping'>, upstream: Upstream): M
     mapping,
     hostname,
     hostRegex,
-    path: {
-      kind: spec.prefix_regex === true ? 'regex' : spec.prefix_exact === true ? 'exact' : 'prefix',
-      value: spec.prefix,
-      caseSensitive: spec.case_sensitive ?? true,
-    },
+    path,
     headers,
     query,
     cluster,
@@ -77,7 +73,8 @@ export function mappingRoute(mapping: Checked<'Mapping'>, upstream: Upstream): M
       timeoutMs: spec.timeout_ms ?? defaultTimeoutMs,
       ...(hash === undefined ? {} : { hash }),
     },
-    groupKey: JSON.stringify([spec.precedence ?? 0, spec.prefix, counted, query]),
+    // A prefix of segments is another match than the plain one of the same text, which matches more and so comes after it.
+    groupKey: JSON.stringify([spec.precedence ?? 0, spec.prefix, counted, query, ...(path.kind === 'segments' ? [path.kind] : [])]),
     order: {
       precedence: spec.precedence ?? 0,
       prefixLength: spec.prefix.length,
@@ -88,6 +85,14 @@ export function mappingRoute(mapping: Checked<'Mapping'>, upstream: Upstream): M
       headerKeys: counted.map(key),
       queryKeys: query.map(key),
     },
+  }
+}
+
+function pathOf({ spec }: Checked<'Mapping'>): IrMatch['path'] {
+  return {
+    kind: spec.prefix_regex === true ? 'regex' : spec.prefix_exact === true ? 'exact' : 'prefix',
+    value: spec.prefix,
+    caseSensitive: spec.case_sensitive ?? true,
   }
 }
 

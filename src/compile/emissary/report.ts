@@ -7,13 +7,19 @@ export class Report {
   /** Refused together, by group: which member is at fault cannot be told. */
   readonly refusedGroups: (readonly { readonly id: string; readonly finding: Finding }[])[] = []
   readonly notices = new Map<string, Set<string>>()
+  /** Objects that turned out not to be ours, and why. */
+  readonly ignored = new Map<string, string>()
 
   refuse(object: CheckedObject, finding: Finding): void {
-    add(this.refused, objectId(object.manifest), finding)
+    add(this.refused, objectId(object.manifest), placed(object, finding))
   }
 
   refuseGroup(members: readonly { readonly object: CheckedObject; readonly finding: Finding }[]): void {
-    this.refusedGroups.push(members.map(({ object, finding }) => ({ id: objectId(object.manifest), finding })))
+    this.refusedGroups.push(members.map(({ object, finding }) => ({ id: objectId(object.manifest), finding: placed(object, finding) })))
+  }
+
+  ignore(object: CheckedObject, text: string): void {
+    this.ignored.set(objectId(object.manifest), text)
   }
 
   notice(object: CheckedObject, text: string): void {
@@ -22,6 +28,11 @@ export class Report {
     if (notices === undefined) this.notices.set(id, new Set([text]))
     else notices.add(text)
   }
+}
+
+/** What was made of a part of an object is at fault there. */
+function placed({ at }: CheckedObject, finding: Finding): Finding {
+  return at === undefined ? finding : { path: at, text: finding.text }
 }
 
 function add(map: Map<string, Finding[]>, id: string, finding: Finding): void {

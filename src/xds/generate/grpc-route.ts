@@ -28,10 +28,16 @@ function grpcMatch({ match, weight }: IrRoute): IrMatch {
   const { percent, path, query } = match
   return {
     query,
-    path: path.kind === 'regex' ? { ...path, value: grouped(path.value) } : path,
+    path: grpcPath(path),
     headers: match.headers.map(one => (one.kind === 'regex' ? { ...one, value: grouped(one.value) } : one)),
     ...(percent === undefined ? {} : { percent: shareOfRest(percent, weight ?? percent), percentOf: 1_000_000 }),
   }
+}
+
+/** gRPC has no prefix of segments; a call's path is /SERVICE/METHOD, so what follows a service's name is a slash. */
+function grpcPath(path: IrMatch['path']): IrMatch['path'] {
+  if (path.kind === 'segments') return { ...path, kind: 'prefix', value: `${path.value}/` }
+  return path.kind === 'regex' ? { ...path, value: grouped(path.value) } : path
 }
 
 /** Some clients anchor an expression by writing `^` and `$` around it, which would split it at a `|`. */

@@ -4,6 +4,8 @@ import type { PlainMessage } from '../codec.ts'
 
 const denominators = { 100: 'HUNDRED', 10_000: 'TEN_THOUSAND', 1_000_000: 'MILLION' } as const
 
+const specifiers = { exact: 'path', prefix: 'prefix', segments: 'pathSeparatedPrefix' } as const
+
 /** The envoy.config.route.v3.RouteMatch of a condition. */
 export function routeMatch(match: IrMatch): PlainMessage {
   return {
@@ -21,7 +23,7 @@ export function pathRegex(path: IrMatch['path']): string {
 
 function pathMatch(path: IrMatch['path']): PlainMessage {
   if (path.kind === 'regex') return { safeRegex: { regex: pathRegex(path) } }
-  const specifier = path.kind === 'exact' ? { path: path.value } : { prefix: path.value }
+  const specifier = { [specifiers[path.kind]]: path.value }
   return path.caseSensitive ? specifier : { ...specifier, caseSensitive: { value: false } }
 }
 
