@@ -5,6 +5,8 @@ const contracts = ['src/model/', 'src/discovery/contract\\.ts', 'src/manifests/(
 const telemetry = ['src/telemetry/']
 /** Pure arithmetic of retries, for whoever retries. */
 const backOff = ['src/discovery/back-off\\.ts']
+/** An embedded database: for the gateway's own state, and for sources that keep some. */
+const database = ['src/state/database\\.ts']
 const wireLeaves = ['src/xds/(names|type-urls|codec|wire-form|proto-json|resource)\\.ts']
 /** What shows the state of the gateway without being able to change it; overrides are the one narrow way in. */
 const readers = ['src/table/(reader|pool-view|explain|conflicts|overrides|ledger)\\.ts', 'src/(discovery|manifests|xds)/status\\.ts']
@@ -14,7 +16,8 @@ const law = [
   { area: 'src/model/', may: [] },
   { area: 'src/ir/', may: ['src/model/'] },
   { area: 'src/table/', may: ['src/model/'] },
-  { area: 'src/discovery/', may: ['src/model/', ...telemetry] },
+  { area: 'src/state/', may: [...contracts] },
+  { area: 'src/discovery/', may: ['src/model/', 'src/state/', ...telemetry] },
   // Manifest sources get the same clock, log and signal as discovery sources.
   { area: 'src/manifests/', may: ['src/model/', 'src/discovery/contract\\.ts', ...telemetry] },
   { area: 'src/settings/', may: [...contracts, ...telemetry] },
@@ -56,7 +59,7 @@ const law = [
   { area: 'src/builtin-plugins\\.ts', may: [...contracts, 'plugins/'] },
   // compose.ts and what it is split into wire everything together; plugins only through the explicit list.
   { area: 'src/(compose/|[^/]+\\.ts)', except: 'src/(main|builtin-plugins)\\.ts', may: [everythingInside, 'src/builtin-plugins\\.ts'] },
-  { area: 'plugins/', may: [...contracts, ...backOff, 'src/discovery/polling\\.ts', 'protos/'] },
+  { area: 'plugins/', may: [...contracts, ...backOff, ...database, 'src/discovery/polling\\.ts', 'protos/'] },
   { area: 'protos/', may: [] },
   { area: 'vm-agent/', may: ['protos/'] },
 ]

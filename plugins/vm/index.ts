@@ -16,7 +16,7 @@ export const vmPlugin: SourcePlugin<VmSettings> = {
 /** Throws `settings-invalid`; opens nothing yet: the database is opened by the first run or request. */
 export function createVmSource(settings: VmSettings, given: SourceGiven): Required<Omit<SourceInstance, 'maxQuietSeconds'>> {
   const rules = vmRules(settings, given.name)
-  const store = given.stateFolder === undefined ? undefined : new LeaseStore(given.stateFolder)
+  const store = given.stateFolder === undefined ? undefined : new LeaseStore(given.stateFolder, () => given.clock.wall())
   const source = new VmSource(given, new LeaseKeeper(store, given.clock, rules.tombstoneMs))
   return { source, agentRoutes: agentRoutes(source, rules, given), leases: () => source.leases() }
 }

@@ -28,11 +28,11 @@ export class LeaseKeeper {
 
   /**
    * Reads what is stored. Every lease that was not expired counts as renewed now, so that no agent pays for our own absence
-   * (reference/discovery.md 4.3). Services whose address is not admitted any more are left out. Throws `source-failed`.
+   * (reference/discovery.md 4.3). Services whose address is not admitted any more are left out. Throws `state-unusable`.
    */
   load({ admitAddress }: Pick<SourceGiven, 'admitAddress'>): LoadedRegistry {
     const wallNow = this.#clock.wall()
-    const stored = this.#store?.load(wallNow)
+    const stored = this.#store?.load()
     // Seconds since 1970 as the floor: epochs go on growing even if the database was lost.
     const registry = new LeaseRegistry(this.#tombstoneMs, Math.max(Math.floor(wallNow / 1000), (stored?.lastEpoch ?? 0) + 1))
     const leases: LeaseRecord[] = []
@@ -64,7 +64,7 @@ export class LeaseKeeper {
     return this.#dirty.size > 0
   }
 
-  /** Writes what was noted. Throws `source-failed` and keeps the notes when that fails. */
+  /** Writes what was noted. Throws `state-unusable` and keeps the notes when that fails. */
   flush(registry: LeaseRegistry): void {
     if (this.#store === undefined || this.#dirty.size === 0) return
     const saved: StoredLease[] = []

@@ -1,8 +1,7 @@
-import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
-import { errorText, IsthmusError } from '../../src/model/errors.ts'
+import type { DatabaseSync } from 'node:sqlite'
 import type { ServiceKey } from '../../src/model/service-key.ts'
+import { DamagedError, Database } from '../../src/state/database.ts'
 import type { LeaseState, RegisteredService } from './lease.ts'
 
 /** A lease as it is kept. Times are wall clock, because the monotonic one starts anew with the machine. */
@@ -27,128 +26,62 @@ export interface LoadedLeases {
   readonly damage: string | undefined
 }
 
-const schemaVersion = 1
-const schema = `
-  CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS leases (
+const formats = [
+  `CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+  CREATE TABLE leases (
     agent_id TEXT PRIMARY KEY, lease_id TEXT NOT NULL, epoch INTEGER NOT NULL, ttl_ms REAL NOT NULL, sequence INTEGER NOT NULL,
     draining TEXT, state TEXT NOT NULL, seen_at INTEGER NOT NULL, services TEXT NOT NULL
-  ) STRICT;
-  PRAGMA user_version = ${schemaVersion};
-`
+  ) STRICT`,
+]
 
-/** Result codes of SQLite that mean the file is no sound database. */
-const corrupt = 11
-const notADatabase = 26
-
-/** Leases in `leases.db` of a folder. All calls are synchronous and throw `source-failed` when the database cannot be used. */
+/** Leases in `leases.db` of a folder. All calls are synchronous and throw `state-unusable` when the database cannot be used. */
 export class LeaseStore {
-  readonly #path: string
-  readonly #folder: string
-  #database: DatabaseSync | undefined
+  readonly #database: Database
+  #damage: string | undefined
 
-  constructor(folder: string) {
-    this.#folder = folder
-    this.#path = join(folder, 'leases.db')
+  /** `wall`: wall clock, ms. */
+  constructor(folder: string, wall: () => number) {
+    this.#database = new Database({
+      path: join(folder, 'leases.db'),
+      content: 'leases',
+      loss: 'agents register again by themselves',
+      formats,
+      wall,
+      onDamage: text => (this.#damage = text),
+    })
   }
 
-  /**
-   * Reads everything. A database that is damaged is moved aside, with its companions, and an empty one takes its place.
-   * @param wallNow for the name of what is moved
-   */
-  load(wallNow: number): LoadedLeases {
-    return this.#guarded('read', () => {
-      try {
-        return { ...this.#readAll(), damage: undefined }
-      } catch (error) {
-        if (!isDamage(error)) throw error
-        this.close()
-        const aside = `${this.#path}.damaged-${new Date(wallNow).toISOString().replaceAll(':', '-')}`
-        for (const end of ['', '-wal', '-shm']) if (existsSync(this.#path + end)) renameSync(this.#path + end, aside + end)
-        const damage = `${this.#path} was damaged (${errorText(error)}) and moved to ${aside}; agents register again by themselves`
-        return { ...this.#readAll(), damage }
-      }
-    })
+  /** Reads everything. */
+  load(): LoadedLeases {
+    this.#damage = undefined
+    const stored = this.#database.read(readAll)
+    return { ...stored, damage: this.#damage }
   }
 
   /** Writes leases, and removes agents, in one transaction. */
   save(leases: Iterable<StoredLease>, removed: Iterable<string>, lastEpoch: number): void {
-    this.#guarded('written', () => {
-      const database = this.#open()
-      database.exec('BEGIN IMMEDIATE')
-      try {
-        const put = database.prepare('INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
-        for (const lease of leases) {
-          const { agentId, leaseId, epoch, ttlMs, sequence, draining, state, seenAt, services } = lease
-          put.run(agentId, leaseId, epoch, ttlMs, sequence, draining ?? null, state, Math.round(seenAt), JSON.stringify(services))
-        }
-        const remove = database.prepare('DELETE FROM leases WHERE agent_id = ?')
-        for (const agentId of removed) remove.run(agentId)
-        database.prepare("INSERT OR REPLACE INTO meta VALUES ('epoch', ?)").run(lastEpoch)
-        database.exec('COMMIT')
-      } catch (error) {
-        if (database.isTransaction) database.exec('ROLLBACK')
-        throw error
+    this.#database.write(database => {
+      const put = database.prepare('INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
+      for (const lease of leases) {
+        const { agentId, leaseId, epoch, ttlMs, sequence, draining, state, seenAt, services } = lease
+        put.run(agentId, leaseId, epoch, ttlMs, sequence, draining ?? null, state, Math.round(seenAt), JSON.stringify(services))
       }
+      const remove = database.prepare('DELETE FROM leases WHERE agent_id = ?')
+      for (const agentId of removed) remove.run(agentId)
+      database.prepare("INSERT OR REPLACE INTO meta VALUES ('epoch', ?)").run(lastEpoch)
     })
   }
 
+  /** The next use opens it again. */
   close(): void {
-    this.#database?.close()
-    this.#database = undefined
-  }
-
-  #readAll(): Omit<LoadedLeases, 'damage'> {
-    // SQLite takes an empty file for a new database; ours never is one.
-    if (existsSync(this.#path) && statSync(this.#path).size === 0) throw new DamagedError('the file is empty')
-    const database = this.#open()
-    const check = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
-    if (check !== 'ok') throw new DamagedError(String(check))
-    const epoch = database.prepare("SELECT value FROM meta WHERE key = 'epoch'").get()?.['value']
-    const rows = database.prepare('SELECT * FROM leases').all()
-    return { leases: rows.map(leaseOf), lastEpoch: typeof epoch === 'number' ? epoch : 0 }
-  }
-
-  #open(): DatabaseSync {
-    if (this.#database !== undefined) return this.#database
-    mkdirSync(this.#folder, { recursive: true })
-    const database = new DatabaseSync(this.#path)
-    try {
-      // NORMAL: a crash of the process loses nothing, one of the machine at most the last moments; agents register again.
-      database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 1000')
-      const version = database.prepare('PRAGMA user_version').get()?.['user_version']
-      if (typeof version === 'number' && version > schemaVersion) {
-        throw new IsthmusError(
-          'source-failed',
-          `${this.#path} was written by a newer Isthmus (format ${version}): use that one, or move the file away`,
-        )
-      }
-      if (version !== schemaVersion) database.exec(schema)
-    } catch (error) {
-      database.close()
-      throw error
-    }
-    this.#database = database
-    return database
-  }
-
-  #guarded<Result>(verb: string, work: () => Result): Result {
-    try {
-      return work()
-    } catch (cause) {
-      if (cause instanceof IsthmusError) throw cause
-      throw new IsthmusError('source-failed', `leases cannot be ${verb} in ${this.#path}: ${errorText(cause)}`, { cause })
-    }
+    this.#database.close()
   }
 }
 
-class DamagedError extends Error {}
-
-function isDamage(error: unknown): boolean {
-  if (error instanceof DamagedError || error instanceof SyntaxError) return true
-  const code: unknown = error instanceof Error && 'errcode' in error ? error.errcode : undefined
-  // The low byte is the primary code.
-  return typeof code === 'number' && [corrupt, notADatabase].includes(code & 0xff)
+function readAll(database: DatabaseSync): Omit<LoadedLeases, 'damage'> {
+  const epoch = database.prepare("SELECT value FROM meta WHERE key = 'epoch'").get()?.['value']
+  const rows = database.prepare('SELECT * FROM leases').all()
+  return { leases: rows.map(leaseOf), lastEpoch: typeof epoch === 'number' ? epoch : 0 }
 }
 
 function leaseOf(row: Record<string, unknown>): StoredLease {

@@ -32,7 +32,7 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
   'body-too-large': 413,
   'lease-unknown': 404,
   'lease-epoch': 409,
-  'source-failed': 503,
+  'state-unusable': 503,
 }
 
 /** What an agent is told of anything thrown while its request was handled. A defect (500) tells nothing of its inside. */

@@ -192,7 +192,7 @@ export class VmSource implements DiscoverySource {
       this.#writeFailed = true
       this.#context?.report({
         ok: false,
-        code: error instanceof IsthmusError ? error.code : 'source-failed',
+        code: error instanceof IsthmusError ? error.code : 'state-unusable',
         error: errorText(error),
         scope: storeScope,
       })

@@ -34,6 +34,7 @@ export const errorCodes = {
   'lease-epoch': 'the epoch of a renewal is not the current one: another registration took over',
   'address-refused': 'an address may not be used as an endpoint here',
   'state-damaged': 'the state database could not be read and was moved aside',
+  'state-unusable': 'the state database cannot be read or written; what it is for goes on without it',
   'listen-failed': 'an address cannot be listened on',
   'gateway-unreachable': 'no gateway answers at the admin address',
   'tool-missing': 'a program that this command needs is not installed',

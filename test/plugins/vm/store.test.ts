@@ -170,7 +170,7 @@ void t.test('a folder that cannot be used fails the run and the request, clearly
   await writeFile(join(folder, 'file'), '')
   const blocked = await begin(join(folder, 'file'), makeTestClock())
   const error = await blocked.run.over
-  test.ok(error instanceof IsthmusError && error.code === 'source-failed')
+  test.ok(error instanceof IsthmusError && error.code === 'state-unusable')
   test.match(String(error), /leases cannot be read in .*leases\.db/)
   test.equal(await blocked.call('POST', 'a/drain'), 503)
   await blocked.stop()
