@@ -1,5 +1,6 @@
 import type { ObjectRef } from '../model/object-ref.ts'
 import type { AssignmentSpec } from './assignment.ts'
+import type { IrPool } from './pool.ts'
 
 /**
  * What users asked for, without any Envoy message: the middle form between manifests and xDS (style.md, principle 15). Plain frozen
@@ -111,6 +112,8 @@ interface IrClusterBase {
 interface IrEds {
   readonly kind: 'eds'
   readonly assignment: AssignmentSpec
+  /** Of the ServicePool behind it, if there is one. */
+  readonly pool?: IrPool
 }
 
 interface IrDns {

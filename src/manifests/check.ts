@@ -4,9 +4,10 @@ import { checkIngress, checkIngressClass } from './check-ingress.ts'
 import { checkListener } from './check-listener.ts'
 import { checkMapping } from './check-mapping.ts'
 import { checkSchema } from './check-schema.ts'
+import { checkServicePool } from './check-service-pool.ts'
 import type { CheckedObject, Finding, KindFindings } from './checked-object.ts'
 import { pathText } from './field-path.ts'
-import { apiOf, emissaryApi, isServedKind, laterKinds, laterOwnKinds, ownApi, schemaKinds, servedSchemas } from './kinds.ts'
+import { apiOf, emissaryApi, isServedKind, laterKinds, ownKinds, schemaKinds, servedSchemas } from './kinds.ts'
 import type { Manifest } from './object.ts'
 import type { FieldProblem, ObjectStatus } from './status.ts'
 
@@ -23,7 +24,6 @@ export interface CheckResult {
 export function checkManifest(manifest: Manifest, ambassadorIds: readonly string[]): CheckResult {
   const { apiVersion, kind } = manifest
   const [group = ''] = apiVersion.split('/')
-  if (apiVersion === ownApi && laterOwnKinds.includes(kind)) return ignored(manifest, [`${kind} is not built yet: it has no effect`])
   if (isServedKind(kind) && apiVersion === apiOf(kind) && apiVersion !== emissaryApi) {
     const others = foreign({ ambassador_id: idAnnotation(manifest) }, ambassadorIds)
     return others === undefined ? checkServed(manifest, kind) : ignored(manifest, [others])
@@ -63,6 +63,8 @@ function kindRules(object: CheckedObject): KindFindings {
       return checkIngress(object.spec, object.manifest)
     case 'IngressClass':
       return checkIngressClass(object.spec, object.manifest)
+    case 'ServicePool':
+      return checkServicePool(object.spec)
     case 'ConsulResolver':
     case 'KubernetesServiceResolver':
     case 'KubernetesEndpointResolver':
@@ -85,7 +87,7 @@ function idAnnotation({ annotations }: Manifest): readonly string[] | undefined 
 }
 
 function unknownKind(manifest: Manifest): CheckResult {
-  const kinds = manifest.apiVersion.startsWith('isthmus.dev') ? laterOwnKinds : [...schemaKinds, ...laterKinds]
+  const kinds = manifest.apiVersion.startsWith('isthmus.dev') ? ownKinds : [...schemaKinds, ...laterKinds]
   const hint = didYouMean(manifest.kind, kinds)
   const text = `${manifest.apiVersion} has no kind ${manifest.kind}; ${hint === '' ? `known are ${kinds.join(', ')}` : hint}`
   return refused(manifest, [{ path: ['kind'], text }])

@@ -4,11 +4,12 @@ import { ingressClassSchema, ingressSchema } from './schema/ingress.ts'
 import { listenerSchema } from './schema/listener.ts'
 import { mappingSchema } from './schema/mapping.ts'
 import { consulResolverSchema, kubernetesResolverSchema } from './schema/resolvers.ts'
+import { servicePoolSchema } from './schema/service-pool.ts'
 
 /** The API version of the route configuration we read (emissary-resources.md 0). */
 export const emissaryApi = 'getambassador.io/v3alpha1'
 /** The API version of objects of our own. */
-export const ownApi = 'isthmus.dev/v1alpha1'
+const ownApi = 'isthmus.dev/v1alpha1'
 
 /** Kinds that are built, with the schema of their spec. */
 export const servedSchemas = {
@@ -20,6 +21,7 @@ export const servedSchemas = {
   KubernetesEndpointResolver: kubernetesResolverSchema,
   Ingress: ingressSchema,
   IngressClass: ingressClassSchema,
+  ServicePool: servicePoolSchema,
 } as const satisfies Record<string, TSchema>
 
 export type ServedKind = keyof typeof servedSchemas
@@ -29,6 +31,7 @@ const networkingApi = 'networking.k8s.io/v1'
 
 /** The API version that a served kind is read of. */
 export function apiOf(kind: ServedKind): string {
+  if (kind === 'ServicePool') return ownApi
   return kind === 'Ingress' || kind === 'IngressClass' ? networkingApi : emissaryApi
 }
 
@@ -44,8 +47,8 @@ export const laterKinds: readonly string[] = [
   'DevPortal',
 ]
 
-/** Kinds of our own that are accepted and have no effect yet. */
-export const laterOwnKinds: readonly string[] = ['ServicePool']
+/** Kinds of our own. */
+export const ownKinds: readonly string[] = ['ServicePool']
 
 export function isServedKind(kind: string): kind is ServedKind {
   return Object.hasOwn(servedSchemas, kind)

@@ -20,7 +20,8 @@ export function object(kind: string, place: string, spec: string): string {
   const [path = '', ...labels] = place.split(' ')
   const [namespace, name] = path.includes('/') ? path.split('/') : ['default', path]
   const labelText = labels.map(label => label.replace('=', ': "')).join('", ')
-  return `apiVersion: getambassador.io/v3alpha1\nkind: ${kind}\nmetadata: {name: ${name ?? ''}, namespace: ${namespace ?? ''}, labels: {${labelText}${labels.length > 0 ? '"' : ''}}}\nspec: ${spec}\n`
+  const api = kind === 'ServicePool' ? 'isthmus.dev/v1alpha1' : 'getambassador.io/v3alpha1'
+  return `apiVersion: ${api}\nkind: ${kind}\nmetadata: {name: ${name ?? ''}, namespace: ${namespace ?? ''}, labels: {${labelText}${labels.length > 0 ? '"' : ''}}}\nspec: ${spec}\n`
 }
 
 export function mapping(place: string, spec: string): string {

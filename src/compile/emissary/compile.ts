@@ -2,7 +2,9 @@ import type { IrCluster, IrMatch, RouteTable } from '../../ir/route-table.ts'
 import type { Checked, CheckedObject, Finding } from '../../manifests/checked-object.ts'
 import type { Manifest } from '../../manifests/object.ts'
 import { refText } from '../../model/object-ref.ts'
+import type { ServiceKey } from '../../model/service-key.ts'
 import { expandIngresses } from '../ingress/ingresses.ts'
+import { type CompiledPool, compilePools, withPool } from '../pools/pools.ts'
 import { mergeClusters } from './clusters.ts'
 import { grpcNames } from './grpc-names.ts'
 import { covers } from './host-glob.ts'
@@ -73,6 +75,7 @@ interface Pass {
   readonly report: Report
   readonly resolvers: Resolvers
   readonly routes: readonly MappingRoute[]
+  readonly pools: ReadonlyMap<ServiceKey, CompiledPool>
   readonly warnings: readonly string[]
 }
 
@@ -83,6 +86,8 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
   for (const object of objects) for (const finding of resolvers.check(object)) report.refuse(object, finding)
   const ofKind = <Kind extends CheckedObject['kind']>(kind: Kind) =>
     objects.filter((object): object is Checked<Kind> & CheckedObject => object.kind === kind)
+  const pools = compilePools(ofKind('ServicePool'), input.sources, report)
+  lookups.declare(pools)
   const listeners = ofKind('Listener')
   const declared = ofKind('Host')
   const base = input.hostsDeclared ? declared.map(hostNode) : [syntheticHost]
@@ -90,7 +95,7 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
     base.some(host => covers(host.hostname, hostname) && (host.selector === undefined || selects(host.selector, labels)))
   const ingress = expandIngresses(ofKind('Ingress'), ofKind('IngressClass'), covered, report)
   const mappings = [...ofKind('Mapping').map(mapping => ({ mapping, path: undefined })), ...ingress.mappings]
-  const routes = mappings.flatMap(({ mapping, path }) => readMapping(mapping, resolvers, lookups, report, path))
+  const routes = mappings.flatMap(({ mapping, path }) => readMapping(mapping, { resolvers, lookups, report, pools }, path))
   const hostObjects = [...declared, ...ingress.hosts]
   const hosts = [...base, ...ingress.hosts.map(hostNode)]
   const compiled = compileListeners(listeners, { hosts, routes, bindAddress: input.bindAddress ?? '0.0.0.0', strict, report })
@@ -111,14 +116,12 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
   const clusters: readonly IrCluster[] = mergeClusters(routes.map(route => route.cluster)).filter(cluster => used.has(cluster.name))
   const warnings =
     listeners.length === 0 ? ['there is no Listener that can be served: nothing listens; write a Listener with protocol HTTP'] : []
-  return { table: Object.freeze({ ...compiled, clusters }), report, resolvers, routes, warnings }
+  return { table: Object.freeze({ ...compiled, clusters }), report, resolvers, routes, pools, warnings }
 }
 
 function readMapping(
   mapping: Checked<'Mapping'>,
-  resolvers: Resolvers,
-  lookups: Lookups,
-  report: Report,
+  { resolvers, lookups, report, pools }: Pick<Pass, 'resolvers' | 'report' | 'pools'> & { readonly lookups: Lookups },
   path: IrMatch['path'] | undefined,
 ): readonly MappingRoute[] {
   const { spec, manifest } = mapping
@@ -132,7 +135,7 @@ function readMapping(
     report.refuse(mapping, { path: ['spec', 'service'], text: upstream })
     return []
   }
-  return [mappingRoute(mapping, upstream, path)]
+  return [mappingRoute(mapping, withPool(upstream, pools), path)]
 }
 
 function orphanText(route: MappingRoute, hostsDeclared: boolean): string {
@@ -166,6 +169,7 @@ function result(
     table: pass.table,
     verdicts,
     lookups: { services: lookups.services, namespaces: lookups.namespaces },
+    pools: [...pass.pools.values()].map(pool => pool.rule),
     consulRequests: pass.resolvers.requests(),
     grpc: grpcNames(pass.routes, lookups),
     warnings: pass.warnings,

@@ -3,6 +3,8 @@ import type { Finding } from '../../manifests/checked-object.ts'
 import type { ObjectRef } from '../../model/object-ref.ts'
 import type { ServiceKey } from '../../model/service-key.ts'
 import type { GrpcNames } from '../../ir/grpc-names.ts'
+import type { PoolRule } from '../../model/pool-rule.ts'
+import type { KnownSource } from '../pools/pool-rules.ts'
 import type { RouteTable } from '../../ir/route-table.ts'
 
 /** Everything that decides about routes. Equal input gives an equal result, whatever the order of the objects. */
@@ -13,6 +15,8 @@ export interface CompileInput {
   readonly known: KnownServices
   /** The Consul sources of the settings, none that were made for a ConsulResolver; undefined offline, where they are not known. */
   readonly consulSources: readonly ConsulSource[] | undefined
+  /** All sources that run, for ServicePools; undefined offline, where they are not known. */
+  readonly sources?: readonly KnownSource[] | undefined
   /** Address that Listeners bind to; `0.0.0.0` when absent. */
   readonly bindAddress?: string
   /** For `$NAME` in a ConsulResolver's address. */
@@ -58,6 +62,8 @@ export interface CompileResult {
   readonly verdicts: ReadonlyMap<string, Verdict>
   /** Names that no source knows and that would change the result: compile again when one becomes known. */
   readonly lookups: { readonly services: ReadonlySet<ServiceKey>; readonly namespaces: ReadonlySet<string> }
+  /** How the endpoint table is to make its pools, one per ServicePool. */
+  readonly pools: readonly PoolRule[]
   readonly consulRequests: readonly ConsulRequest[]
   /** What proxyless gRPC clients get; services that it asks about and nobody knows join `lookups`. */
   readonly grpc: GrpcNames

@@ -7,6 +7,7 @@ export class Lookups implements KnownServices {
   readonly namespaces = new Set<string>()
   readonly #known: KnownServices
   readonly #ownNamespaces: ReadonlySet<string>
+  #declared: { has(service: ServiceKey): boolean } = new Set<ServiceKey>()
 
   /** @param ownNamespaces namespaces that objects of the configuration stand in: known whatever the sources say */
   constructor(known: KnownServices, ownNamespaces: ReadonlySet<string>) {
@@ -14,8 +15,13 @@ export class Lookups implements KnownServices {
     this.#ownNamespaces = ownNamespaces
   }
 
+  /** Services that objects of the configuration make, whatever the sources say. */
+  declare(services: { has(service: ServiceKey): boolean }): void {
+    this.#declared = services
+  }
+
   has(service: ServiceKey): boolean {
-    const found = this.#known.has(service)
+    const found = this.#declared.has(service) || this.#known.has(service)
     if (!found) this.services.add(service)
     return found
   }

@@ -1,4 +1,5 @@
 import type { AssignmentSpec } from '../../ir/assignment.ts'
+import type { IrPool } from '../../ir/pool.ts'
 import { type ServiceKey, serviceKey } from '../../model/service-key.ts'
 import type { Lookups } from './lookups.ts'
 import { assignment } from './names.ts'
@@ -7,7 +8,7 @@ import { type ServiceName, parseServiceName } from './service-name.ts'
 
 /** Where requests go, before load balancing and time-outs are added. */
 export type Upstream =
-  | { readonly kind: 'eds'; readonly name: string; readonly assignment: AssignmentSpec }
+  | { readonly kind: 'eds'; readonly name: string; readonly assignment: AssignmentSpec; readonly pool?: IrPool }
   | { readonly kind: 'strict_dns'; readonly name: string; readonly host: string; readonly port: number }
   | { readonly kind: 'static'; readonly name: string; readonly address: string; readonly port: number }
 
