@@ -10,6 +10,7 @@ import { ManifestHost } from './compose/manifest-host.ts'
 import { startOwnEnvoy } from './compose/own-envoy.ts'
 import { Sources } from './compose/sources.ts'
 import { TableKnowledge } from './compose/table-knowledge.ts'
+import { tentativeWhile } from './compose/tentative.ts'
 import { xdsObserver } from './compose/xds-observer.ts'
 import type { SourceLog, SourcePlugin } from './discovery/contract.ts'
 import { SourceHost } from './discovery/host.ts'
@@ -87,7 +88,8 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
       unasked: key => contained(() => onDemand.unasked(key)),
     },
   })
-  const onDemand = new OnDemand({ table, cache })
+  const isTentative = tentativeWhile(() => host.incomplete)
+  const onDemand = new OnDemand({ table, cache, isTentative })
   /** Sources that cannot watch everything watch what routes or clients ask for. */
   const want = (): void => wanted.replace([...reconciler.assignments.keys(), ...onDemand.assignments.map(one => one.service)])
   const store = new ManifestStore(settings.ambassadorId)
@@ -112,6 +114,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     cache,
     now: () => clock.now(),
     compile: () => (compiled = compileNow()),
+    isTentative,
   })
   /** Settles when the Consul sources that the last compilation asked for have been added. */
   let requested: Promise<void> = Promise.resolve()
@@ -132,7 +135,9 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   })
   store.onChange(() => scheduler.structureChanged())
 
-  const allSynced = (): boolean => host.allSynced && manifests.allSynced
+  /** Everything that is to be waited for has been added: until then a source may be the only one, and in sync. */
+  let isComplete = false
+  const allSynced = (): boolean => isComplete && host.allSynced && manifests.allSynced
   const openWhenSynced = (): void => {
     if (gate.open || !allSynced()) return
     table.settle()
@@ -149,7 +154,11 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     log.info({ seconds: (clock.wall() - startedAt) / 1000, synced: host.allSynced }, 'ready')
     gate.release()
   }
-  const host = new SourceHost({ sink: table, wanted, clock, random }, openWhenSynced)
+  const host = new SourceHost({ sink: table, wanted, clock, random }, () => {
+    reconciler.confirm()
+    onDemand.confirm()
+    openWhenSynced()
+  })
   const sources = new Sources({ host, plugins, log, environment })
   const manifests = new ManifestHost({
     begin: name => store.begin(name),
@@ -224,6 +233,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     await serveAgents()
     addresses.xds = await listenXds(xds, settings.xds)
     await followManifests(settings)
+    isComplete = true
     gateTimer = setTimeout(openGate, settings.startup.gateSeconds * 1000)
     openWhenSynced()
     if (settings.envoy.mode === 'supervise') envoy = await startOwnEnvoy(settings, xds, { clock, random, log })

@@ -17,6 +17,6 @@ export const vmPlugin: SourcePlugin<VmSettings> = {
 export function createVmSource(settings: VmSettings, given: SourceGiven): Required<Omit<SourceInstance, 'maxQuietSeconds'>> {
   const rules = vmRules(settings, given.name)
   const store = given.stateFolder === undefined ? undefined : new LeaseStore(given.stateFolder, () => given.clock.wall())
-  const source = new VmSource(given, new LeaseKeeper(store, given.clock, rules.tombstoneMs))
+  const source = new VmSource(given, new LeaseKeeper(store, given.clock, rules.tombstoneMs), rules.warmingMs)
   return { source, agentRoutes: agentRoutes(source, rules, given), leases: () => source.leases() }
 }

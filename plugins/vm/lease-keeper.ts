@@ -9,6 +9,8 @@ export interface LoadedRegistry {
   readonly registry: LeaseRegistry
   /** Set when the database was damaged and moved aside. */
   readonly damage: string | undefined
+  /** There was a sound database, so that every agent's lease is here. */
+  readonly complete: boolean
   /** Services that may no longer be served, with the reason. */
   readonly refused: readonly string[]
 }
@@ -52,7 +54,7 @@ export class LeaseKeeper {
       else leases.push(this.#restored({ ...lease, state: lease.state === 'expired' ? 'expired' : 'up' }, lease.services.filter(admit)))
     }
     registry.restore(leases, tombstones)
-    return { registry, damage: stored?.damage, refused }
+    return { registry, damage: stored?.damage, complete: stored?.found === true, refused }
   }
 
   /** Notes agents whose state is to be written by the next `flush`. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import type { ServiceKey } from '../../src/model/service-key.ts'
@@ -22,6 +23,8 @@ export interface StoredLease {
 export interface LoadedLeases {
   readonly leases: readonly StoredLease[]
   readonly lastEpoch: number
+  /** A store was there and was sound, be it without leases. */
+  readonly found: boolean
   /** Set when the database was damaged: where it was moved to, and what was wrong. */
   readonly damage: string | undefined
 }
@@ -36,13 +39,15 @@ const formats = [
 
 /** Leases in `leases.db` of a folder. All calls are synchronous and throw `state-unusable` when the database cannot be used. */
 export class LeaseStore {
+  readonly #path: string
   readonly #database: Database
   #damage: string | undefined
 
   /** `wall`: wall clock, ms. */
   constructor(folder: string, wall: () => number) {
+    this.#path = join(folder, 'leases.db')
     this.#database = new Database({
-      path: join(folder, 'leases.db'),
+      path: this.#path,
       content: 'leases',
       loss: 'agents register again by themselves',
       formats,
@@ -53,9 +58,11 @@ export class LeaseStore {
 
   /** Reads everything. */
   load(): LoadedLeases {
-    this.#damage = undefined
+    const existed = existsSync(this.#path)
     const stored = this.#database.read(readAll)
-    return { ...stored, damage: this.#damage }
+    const damage = this.#damage
+    this.#damage = undefined
+    return { ...stored, found: existed && damage === undefined, damage }
   }
 
   /** Writes leases, and removes agents, in one transaction. */
@@ -78,7 +85,7 @@ export class LeaseStore {
   }
 }
 
-function readAll(database: DatabaseSync): Omit<LoadedLeases, 'damage'> {
+function readAll(database: DatabaseSync): Pick<LoadedLeases, 'leases' | 'lastEpoch'> {
   const epoch = database.prepare("SELECT value FROM meta WHERE key = 'epoch'").get()?.['value']
   const rows = database.prepare('SELECT * FROM leases').all()
   return { leases: rows.map(leaseOf), lastEpoch: typeof epoch === 'number' ? epoch : 0 }

@@ -17,6 +17,8 @@ export interface VmRules {
   readonly minTtlSeconds: number
   readonly maxTtlSeconds: number
   readonly tombstoneMs: number
+  /** Agents that lost their lease with us have registered again after this long. */
+  readonly warmingMs: number
   readonly bodyLimit: number
 }
 
@@ -75,6 +77,8 @@ export function vmRules(settings: VmSettings, source: string): VmRules {
     defaultTtlSeconds: granted,
     minTtlSeconds,
     maxTtlSeconds,
+    // Agents come every third of the lease time, give or take a fifth; the rest is margin.
+    warmingMs: granted * 500,
     tombstoneMs: (settings.tombstoneSeconds ?? defaults.tombstoneSeconds) * 1000,
     bodyLimit: settings.bodyLimit ?? defaults.bodyLimit,
   }

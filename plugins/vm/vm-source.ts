@@ -21,6 +21,9 @@ export class VmSource implements DiscoverySource {
   readonly #given: SourceGiven
   readonly #keeper: LeaseKeeper
   readonly #clock: Clock
+  readonly #warmingMs: number
+  /** Until then agents may be out there whose leases are not here. */
+  #warmUntil = -Infinity
   #registry: LeaseRegistry | undefined
   #damage: string | undefined
   #context: SourceContext | undefined
@@ -31,10 +34,12 @@ export class VmSource implements DiscoverySource {
   #writeAt = Infinity
   #writeFailed = false
 
-  constructor(given: SourceGiven, keeper: LeaseKeeper) {
+  /** `warmingMs`: see VmRules. */
+  constructor(given: SourceGiven, keeper: LeaseKeeper, warmingMs: number) {
     this.#given = given
     this.#keeper = keeper
     this.#clock = given.clock
+    this.#warmingMs = warmingMs
   }
 
   /** The time by which leases are judged. */
@@ -51,7 +56,7 @@ export class VmSource implements DiscoverySource {
     try {
       this.#sweep(registry)
       context.emit(registry.groups(), this.now())
-      context.synced()
+      context.synced({ warmingMs: Math.max(0, this.#warmUntil - this.now()) })
       if (this.#damage !== undefined) context.report({ ok: false, code: 'state-damaged', error: this.#damage, scope: storeScope })
       this.#damage = undefined
       while (!isAborted(context)) {
@@ -72,13 +77,14 @@ export class VmSource implements DiscoverySource {
   /**
    * Does something to the leases on an agent's behalf, and emits what comes of it.
    * @param receivedAt when the request arrived
-   * @param isUrgent whether it must soon be on disk
+   * @param isUrgent whether it must soon be on disk even if no endpoint changes
    */
   perform<Result extends Outcome>(work: (registry: LeaseRegistry) => Result, receivedAt: number, isUrgent: boolean): Result {
     const registry = this.#open()
     const outcome = work(registry)
     this.#publish(outcome, receivedAt)
-    if (this.#keeper.isDirty) this.#plan(registry, isUrgent ? writeSoonMs : writeLazilyMs)
+    // A restart serves what is on disk: a health that is not there yet would undo what Envoys were told.
+    if (this.#keeper.isDirty) this.#plan(registry, isUrgent || outcome.groups.length > 0 ? writeSoonMs : writeLazilyMs)
     for (const agentId of outcome.touched) {
       const ends = this.#endOf(registry.lease(agentId))
       if (ends < this.#sweepAt) this.#replan(() => (this.#sweepAt = ends))
@@ -105,7 +111,8 @@ export class VmSource implements DiscoverySource {
   /** Leases are read once, by whoever comes first: a run or an agent. */
   #open(): LeaseRegistry {
     if (this.#registry !== undefined) return this.#registry
-    const { registry, damage, refused } = this.#keeper.load(this.#given)
+    const { registry, damage, complete, refused } = this.#keeper.load(this.#given)
+    if (!complete) this.#warmUntil = this.now() + this.#warmingMs
     this.#registry = registry
     this.#damage = damage
     if (damage !== undefined) this.#given.log.error({ source: this.#given.name, code: 'state-damaged' }, damage)
@@ -123,7 +130,7 @@ export class VmSource implements DiscoverySource {
     const outcome = registry.sweep(this.now())
     this.#sweepAt = outcome.next
     this.#publish(outcome, this.now())
-    if (this.#keeper.isDirty) this.#plan(registry, writeLazilyMs)
+    if (this.#keeper.isDirty) this.#plan(registry, outcome.groups.length > 0 ? writeSoonMs : writeLazilyMs)
   }
 
   /** Says that it lives, and which addresses two agents dispute: one of them, at least, is set up wrongly. */

@@ -67,7 +67,7 @@ export interface SourceContext {
   /** Replaces these groups. Calls of a run that is over are dropped (fencing). `receivedAt`: `clock.now()` when the data arrived here. */
   emit(groups: readonly EndpointGroup[], receivedAt?: number): void
   /** This run has emitted everything that exists. Calling it again after a later full read prunes again. */
-  synced(): void
+  synced(known?: SyncedKnown): void
   /** The source was read successfully (`ok`), or a read failed while the run goes on (`error`, last good data stays). */
   report(freshness: Freshness): void
   /** Services that routes refer to. A source that cannot watch everything watches these first. */
@@ -76,6 +76,14 @@ export interface SourceContext {
   readonly clock: Clock
   /** Uniform in [0, 1), for jitter. */
   readonly random: () => number
+}
+
+export interface SyncedKnown {
+  /**
+   * What was emitted is all that the source knows, but it knows little yet: what exists announces itself by itself within this many ms
+   * (agents whose leases were lost). Until then nothing that a running proxy has is taken from it for being unknown here.
+   */
+  readonly warmingMs?: number
 }
 
 /**

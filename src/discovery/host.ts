@@ -9,23 +9,35 @@ export interface HostedSource {
   readonly log: SourceLog
 }
 
+/** A source that has told nothing yet, or a part that grows by itself. */
+export interface IncompleteSource {
+  readonly name: string
+  readonly type: string
+  readonly told: 'nothing' | 'part'
+}
+
 /** Runs all sources, each on its own: none waits for, or fails with, another. */
 export class SourceHost implements SourcesReader {
   readonly #given: HostGiven
-  readonly #onSynced: () => void
+  readonly #onTold: () => void
   readonly #runs = new Map<string, SourceRun>()
+  #incomplete: readonly IncompleteSource[] | undefined
 
-  /** `onSynced` is called whenever a source completes its first sync. */
-  constructor(given: HostGiven, onSynced: () => void) {
+  /** `onTold` is called whenever there is less left to be told: a source's first sync, the end of its warming, its removal. */
+  constructor(given: HostGiven, onTold: () => void) {
     this.#given = given
-    this.#onSynced = onSynced
+    this.#onTold = () => {
+      this.#incomplete = undefined
+      onTold()
+    }
   }
 
   /** Starts a source under a name not in use. */
   add(source: HostedSource): void {
     if (this.#runs.has(source.name)) throw new Error(`source "${source.name}" is already running`)
-    const run = new SourceRun(source, this.#given, this.#onSynced)
+    const run = new SourceRun(source, this.#given, this.#onTold)
     this.#runs.set(source.name, run)
+    this.#incomplete = undefined
     run.start()
   }
 
@@ -34,8 +46,10 @@ export class SourceHost implements SourcesReader {
     const run = this.#runs.get(name)
     if (run === undefined) return
     this.#runs.delete(name)
+    this.#incomplete = undefined
     await run.stop()
     this.#given.sink.prune(name, new Set(), this.#given.clock.now())
+    this.#onTold()
   }
 
   async stop(): Promise<void> {
@@ -50,6 +64,12 @@ export class SourceHost implements SourcesReader {
     const run = this.#runs.get(name)
     run?.resync()
     return run !== undefined
+  }
+
+  /** Sources that have not told all that exists yet. Usually the same empty list. */
+  get incomplete(): readonly IncompleteSource[] {
+    this.#incomplete ??= [...this.#runs.values()].flatMap(({ name, type, told }) => (told === 'all' ? [] : [{ name, type, told }]))
+    return this.#incomplete
   }
 
   get allSynced(): boolean {

@@ -32,25 +32,32 @@ export class SourceRun {
   readonly #instance: SourceInstance
   readonly #log: SourceLog
   readonly #given: HostGiven
-  readonly #onSynced: () => void
+  readonly #onTold: () => void
   readonly #freshness = new FreshnessLog()
   readonly #stopped = new AbortController()
   #current: AbortController | undefined
   #done: Promise<void> = Promise.resolve()
   #synced = false
+  #warmUntil = -Infinity
   #restarts = 0
 
-  constructor(source: { name: string; type: string; instance: SourceInstance; log: SourceLog }, given: HostGiven, onSynced: () => void) {
+  constructor(source: { name: string; type: string; instance: SourceInstance; log: SourceLog }, given: HostGiven, onTold: () => void) {
     this.name = source.name
     this.type = source.type
     this.#instance = source.instance
     this.#log = source.log
     this.#given = given
-    this.#onSynced = onSynced
+    this.#onTold = onTold
   }
 
   get synced(): boolean {
     return this.#synced
+  }
+
+  /** How much of what exists it may have told: nothing, a part that grows by itself, or all. */
+  get told(): 'nothing' | 'part' | 'all' {
+    if (!this.#synced) return 'nothing'
+    return this.#given.clock.now() < this.#warmUntil ? 'part' : 'all'
   }
 
   start(): void {
@@ -132,19 +139,31 @@ export class SourceRun {
         }
         sink.apply(this, groups, receivedAt)
       },
-      synced: () => {
+      synced: ({ warmingMs = 0 } = {}) => {
         if (signal.aborted) return
         const pruned = sink.prune(this.name, seen, clock.now())
         if (pruned > 0) this.#log.info({ source: this.name, pruned }, 'groups that the source no longer has were removed')
         this.#report({ ok: true })
         if (this.#synced) return
         this.#synced = true
-        this.#onSynced()
+        if (warmingMs > 0) this.#warm(warmingMs)
+        this.#onTold()
       },
       report: freshness => {
         if (!signal.aborted) this.#report(freshness)
       },
     }
+  }
+
+  #warm(ms: number): void {
+    const { clock } = this.#given
+    this.#warmUntil = clock.now() + ms
+    this.#log.info({ source: this.name, seconds: ms / 1000 }, 'what exists is waited for to announce itself; Envoys keep what they have')
+    void clock.sleep(ms, this.#stopped.signal).then(() => {
+      if (this.#stopped.signal.aborted) return
+      this.#warmUntil = -Infinity
+      this.#onTold()
+    })
   }
 
   #report(freshness: Parameters<FreshnessLog['report']>[0]): void {

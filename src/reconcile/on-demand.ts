@@ -6,10 +6,13 @@ import type { AskedListener, ResourceCache } from '../xds/cache.ts'
 import { generateGrpcCluster, generateGrpcTarget, grpcClusterOf, type GrpcResources } from '../xds/generate/grpc.ts'
 import { generateGrpcAssignment } from '../xds/generate/grpc-assignment.ts'
 import { keyText, type Resource, type ResourceKey } from '../xds/resource.ts'
+import { Assignments, type IsTentative } from './assignments.ts'
 
 export interface OnDemandGiven {
   readonly table: TableReader
   readonly cache: Pick<ResourceCache, 'patch'>
+  /** As in the Reconciler. */
+  readonly isTentative?: IsTentative
 }
 
 /** A name that clients ask for, and what it consists of at present: nothing, while it is unknown. */
@@ -33,8 +36,11 @@ export class OnDemand implements AskedListener {
   readonly #specs = new Map<string, AssignmentSpec>()
   readonly #specsByService = new Map<ServiceKey, Map<string, AssignmentSpec>>()
 
+  readonly #made: Assignments
+
   constructor(given: OnDemandGiven) {
     this.#given = given
+    this.#made = new Assignments(generateGrpcAssignment, given.isTentative)
   }
 
   /** Of clusters that no route made but a client's question. */
@@ -69,9 +75,15 @@ export class OnDemand implements AskedListener {
   onTableChange(change: TableChange): void {
     const upsert: Resource[] = []
     for (const { after } of change.pools) {
-      for (const spec of this.#specsByService.get(after.service)?.values() ?? []) upsert.push(generateGrpcAssignment(spec, after))
+      for (const spec of this.#specsByService.get(after.service)?.values() ?? []) upsert.push(this.#made.make(spec, after))
     }
     if (upsert.length > 0) this.#given.cache.patch({ upsert, remove: [] }, change.receivedAt)
+  }
+
+  /** As in the Reconciler. */
+  confirm(): void {
+    const upsert = this.#made.again(service => this.#given.table.pool(service))
+    if (upsert.length > 0) this.#given.cache.patch({ upsert, remove: [] })
   }
 
   #publish(all: Iterable<Asked>): void {
@@ -100,8 +112,7 @@ export class OnDemand implements AskedListener {
       else use.count++
     }
     upsert.push(...next.resources)
-    for (const spec of next.assignments)
-      if (this.#addSpec(spec)) upsert.push(generateGrpcAssignment(spec, this.#given.table.pool(spec.service)))
+    for (const spec of next.assignments) if (this.#addSpec(spec)) upsert.push(this.#made.make(spec, this.#given.table.pool(spec.service)))
     for (const key of [...asked.made.resources, ...asked.made.assignments.map(endpointKey)]) {
       const use = this.#uses.get(keyText(key))
       if (use !== undefined && --use.count === 0) remove.push(use.key)
@@ -133,6 +144,7 @@ export class OnDemand implements AskedListener {
     const spec = this.#specs.get(name)
     if (spec === undefined) return
     this.#specs.delete(name)
+    this.#made.drop(name)
     const ofService = this.#specsByService.get(spec.service)
     ofService?.delete(name)
     if (ofService?.size === 0) this.#specsByService.delete(spec.service)

@@ -6,6 +6,7 @@ import type { ResourceCache } from '../xds/cache.ts'
 import { generateAssignment } from '../xds/generate/assignment.ts'
 import { generateStructure } from '../xds/generate/structure.ts'
 import type { Resource, ResourceKey } from '../xds/resource.ts'
+import { Assignments, type IsTentative } from './assignments.ts'
 
 export interface ReconcilerGiven {
   readonly table: TableReader
@@ -13,6 +14,8 @@ export interface ReconcilerGiven {
   /** Manifests and known services → what is to be served; pure but for what it reads. */
   readonly compile: () => Compiled
   readonly now: () => number
+  /** Whether an assignment may lack what some source has not told yet; default: never. */
+  readonly isTentative?: IsTentative
 }
 
 export interface Compiled {
@@ -32,8 +35,11 @@ export class Reconciler {
   #specsByService = new Map<ServiceKey, AssignmentSpec[]>()
   #structure = new Map<string, ResourceKey>()
 
+  readonly #made: Assignments
+
   constructor(given: ReconcilerGiven) {
     this.#given = given
+    this.#made = new Assignments(generateAssignment, given.isTentative)
   }
 
   /** What is served now. */
@@ -51,11 +57,17 @@ export class Reconciler {
     const upsert: Resource[] = []
     let structural = false
     for (const { before, after } of change.pools) {
-      for (const spec of this.#specsByService.get(after.service) ?? []) upsert.push(generateAssignment(spec, after))
+      for (const spec of this.#specsByService.get(after.service) ?? []) upsert.push(this.#made.make(spec, after))
       structural ||= before === undefined && this.#wasLookedFor(after.service)
     }
     if (upsert.length > 0) this.#given.cache.patch({ upsert, remove: [] }, change.receivedAt)
     return structural
+  }
+
+  /** Sources have told more than before: what was tentative may be firm now. */
+  confirm(): void {
+    const upsert = this.#made.again(service => this.#given.table.pool(service))
+    if (upsert.length > 0) this.#given.cache.patch({ upsert, remove: [] })
   }
 
   #wasLookedFor(service: ServiceKey): boolean {
@@ -74,11 +86,15 @@ export class Reconciler {
     for (const spec of specs.values()) {
       // An assignment whose rule did not change follows its pool by the fast path alone.
       if (sameSpec(this.#specs.get(spec.name), spec)) continue
-      upsert.push(generateAssignment(spec, this.#given.table.pool(spec.service)))
+      upsert.push(this.#made.make(spec, this.#given.table.pool(spec.service)))
     }
     const remove: ResourceKey[] = []
     for (const [key, resource] of this.#structure) if (!structure.has(key)) remove.push(resource)
-    for (const name of this.#specs.keys()) if (!specs.has(name)) remove.push({ type: 'endpoint', name })
+    for (const name of this.#specs.keys()) {
+      if (specs.has(name)) continue
+      remove.push({ type: 'endpoint', name })
+      this.#made.drop(name)
+    }
     this.#structure = structure
     this.#specs = specs
     this.#specsByService = Map.groupBy(specs.values(), spec => spec.service)

@@ -97,7 +97,7 @@ export class ResourceCache {
       const { resources } = this.#shelves[resource.type]
       if (this.#retired.size > 0) this.#retired.delete(keyText(resource))
       const before = resources.get(resource.name)
-      if (before?.version === resource.version && before.onDemand === resource.onDemand) continue
+      if (before !== undefined && sameState(before, resource)) continue
       resources.set(resource.name, resource)
       this.#residents.hold(resource)
       if (before !== undefined) replaced.push(before)
@@ -219,4 +219,8 @@ export class ResourceCache {
       this.#expireLater()
     })
   }
+}
+
+function sameState(a: Resource, b: Resource): boolean {
+  return a.version === b.version && a.onDemand === b.onDemand && a.tentative === b.tentative
 }

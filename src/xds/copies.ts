@@ -47,6 +47,12 @@ export class Copies {
     return copy === undefined || isResource(copy) ? copy : copy.acked
   }
 
+  /** All that is known of it is the client's own word that it has some version. */
+  isTold(name: string): boolean {
+    const copy = this.#all.get(name)
+    return copy !== undefined && !isResource(copy) && copy.sent !== undefined && copy.unsure === undefined && copy.acked === undefined
+  }
+
   /** A reconnecting client says that it has this version. */
   told(name: string, version: string): void {
     this.#change(name, copy => (copy.sent = version))

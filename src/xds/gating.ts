@@ -98,7 +98,7 @@ export class Gating {
         const innerSubscription = this.#given.subscription(inner.type)
         const innerCurrent = this.#given.current(inner)
         if (innerSubscription === undefined || innerCurrent === undefined) return false
-        return !has(innerSubscription, inner) && !innerSubscription.refuses(innerCurrent)
+        return !has(innerSubscription, inner) && !innerSubscription.refuses(innerCurrent) && !innerSubscription.keepsOwn(innerCurrent)
       }) === true
     )
   }

@@ -19,6 +19,11 @@ export interface Resource extends ResourceKey {
   readonly requires: readonly ResourceKey[]
   /** Only for clients that name it: whoever asks for everything of the type (`*`) is not sent it. */
   readonly onDemand: boolean
+  /**
+   * Something that it is made of is not read yet, so that it may lack what the client has. A client that came back with a copy of its own
+   * keeps that until the resource is firm; everybody else takes it as it is.
+   */
+  readonly tentative: boolean
 }
 
 const nothing: readonly ResourceKey[] = Object.freeze([])
@@ -31,7 +36,13 @@ export function makeResource(
   requires: readonly ResourceKey[] = nothing,
   onDemand = false,
 ): Resource {
-  return Object.freeze({ type, name, bytes, version: createHash('sha256').update(bytes).digest('hex').slice(0, 16), requires, onDemand })
+  const version = createHash('sha256').update(bytes).digest('hex').slice(0, 16)
+  return Object.freeze({ type, name, bytes, version, requires, onDemand, tentative: false })
+}
+
+/** The same resource, tentative. */
+export function tentatively(resource: Resource): Resource {
+  return Object.freeze({ ...resource, tentative: true })
 }
 
 /** A key as one string, for maps. */

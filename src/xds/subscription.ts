@@ -27,6 +27,9 @@ export interface Outcome {
   readonly watch: WatchChange
 }
 
+/** In state of the world a client says that it has something, not what of which name. */
+const unknownVersion = ''
+
 /** In state of the world a response of these types is the whole truth (S3), and an empty first request means all of them (S1, D1). */
 const wholeTypes: ReadonlySet<ResourceType | undefined> = new Set(['cluster', 'listener'])
 
@@ -103,6 +106,11 @@ export class Subscription {
     return this.#quarantine.refuses(resource)
   }
 
+  /** The client came back with a copy of its own, which is better than a tentative resource (reference/discovery.md 5.7). */
+  keepsOwn(resource: Resource): boolean {
+    return resource.tentative && this.#copies.isTold(resource.name)
+  }
+
   knownNames(): Iterable<string> {
     return new Set([...this.#names, ...this.#copies.names()])
   }
@@ -157,7 +165,11 @@ export class Subscription {
   /** Takes a state-of-the-world request (S1 to S17). Its names are adopted even if its nonce is stale (S9). */
   sotw(request: SotwRequest, view: View): Outcome {
     const verdict = this.#verdict(request)
+    const first = !this.#begun
+    this.#begun = true
     const watch: WatchChange = { add: [], drop: [] }
+    // Which of them it has it does not say; only in the face of a tentative resource does that count.
+    if (first && request.version !== '' && !this.#fullState) for (const name of request.names) this.#copies.told(name, unknownVersion)
     const wildcard = request.names.includes('*') || (request.names.length === 0 && !this.#named && this.#emptyMeansAll)
     this.#named ||= request.names.length > 0
     if (wildcard === this.#wildcard && this.#watchesJust(request.names)) return { verdict, watch }
@@ -250,7 +262,7 @@ export class Subscription {
       } else if (this.#quarantine.refuses(resource)) {
         // Nothing to say until it changes (C10).
       } else if (forced || this.#copies.sentVersion(name) !== resource.version) {
-        if (view.held(resource)) continue
+        if (view.held(resource) || this.keepsOwn(resource)) continue
         resources.push(resource)
         this.#copies.send(resource)
         this.#quarantine.release(name)

@@ -94,21 +94,37 @@ void t.test('a lease that was expired stays so over a restart, and a drain too',
   ])
 })
 
-void t.test('a registration is on disk a few milliseconds later, without a stop', async test => {
-  const folder = await tempFolder(test)
-  const clock = makeTestClock()
-  const life = await begin(folder, clock)
-  test.teardown(() => life.stop())
-  await life.run.recording.until(() => life.run.recording.syncs > 0)
-  await clock.untilSleeping()
-  await life.register('a')
-  await clock.untilSleeping()
-  clock.advance(5)
-  await clock.untilSleeping()
-  const database = new DatabaseSync(join(folder, 'leases.db'), { readOnly: true })
-  test.match(database.prepare('SELECT agent_id, state FROM leases').all(), [{ agent_id: 'a', state: 'up' }])
-  database.close()
-})
+void t.test(
+  'a registration and a change of health are on disk a few milliseconds later, without a stop; signs of life are not',
+  async test => {
+    const folder = await tempFolder(test)
+    const clock = makeTestClock()
+    const life = await begin(folder, clock)
+    test.teardown(() => life.stop())
+    await life.run.recording.until(() => life.run.recording.syncs > 0)
+    await clock.untilSleeping()
+    const soon = async (): Promise<void> => {
+      await clock.untilSleeping()
+      clock.advance(5)
+      await clock.untilSleeping()
+    }
+    const stored = (): { sequence: number; health: string }[] => {
+      const database = new DatabaseSync(join(folder, 'leases.db'), { readOnly: true })
+      const rows = database.prepare("SELECT sequence, services ->> '$[0].health' AS health FROM leases WHERE agent_id = 'a'").all()
+      database.close()
+      return rows.map(row => ({ sequence: Number(row['sequence']), health: String(row['health']) }))
+    }
+    const epoch = await life.register('a')
+    await soon()
+    test.same(stored(), [{ sequence: 0, health: 'healthy' }])
+    await life.call('POST', 'a/renew', { epoch, sequence: 1 })
+    await soon()
+    test.same(stored(), [{ sequence: 0, health: 'healthy' }])
+    await life.call('POST', 'a/renew', { epoch, sequence: 2, health: 'unhealthy' })
+    await soon()
+    test.same(stored(), [{ sequence: 2, health: 'unhealthy' }])
+  },
+)
 
 void t.test('a stored service whose address is no longer admitted is left out', async test => {
   const folder = await tempFolder(test)
