@@ -3,43 +3,12 @@
  * Only what `roots` can reach is kept. `--check` exits 1 when the committed file is not what this would write.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import protobuf from 'protobufjs'
+import { loadProtos } from './load.ts'
 import { roots } from './roots.ts'
 
 const output = fileURLToPath(new URL('descriptors.json', import.meta.url))
-
-function loadAll(): protobuf.Root {
-  const require = createRequire(import.meta.url)
-  const deps = join(dirname(require.resolve('@grpc/grpc-js-xds/package.json')), 'deps')
-  const folders = ['envoy-api', 'xds', 'googleapis', 'protoc-gen-validate'].map(name => join(deps, name))
-  folders.push(dirname(require.resolve('protobufjs/package.json')))
-  const root = new protobuf.Root()
-  root.resolvePath = (_origin, target) => {
-    for (const folder of folders) {
-      const path = join(folder, target)
-      if (readable(path)) return path
-    }
-
-    throw new Error(`no such .proto: ${target}`)
-  }
-  root.loadSync(
-    roots.map(root => root.file),
-    { keepCase: false },
-  )
-  return root
-}
-
-function readable(path: string): boolean {
-  try {
-    readFileSync(path)
-    return true
-  } catch {
-    return false
-  }
-}
 
 /** Full names of the messages and enums that the roots reach, without leading dot. */
 function closure(root: protobuf.Root): Set<string> {
@@ -96,7 +65,7 @@ function bare(field: { options?: unknown }): object {
   return Object.keys(needed).length > 0 ? { ...rest, options: needed } : rest
 }
 
-const root = loadAll()
+const root = loadProtos(roots.map(one => one.file))
 const text = `${JSON.stringify(prune(root.toJSON() as Json, '', closure(root)))}\n`
 if (process.argv.includes('--check')) {
   if (readFileSync(output, 'utf8') !== text) {

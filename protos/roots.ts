@@ -19,6 +19,7 @@ export const roots: readonly ProtoRoot[] = [
   envoy('config/endpoint/v3', 'endpoint', 'ClusterLoadAssignment'),
   envoy('config/listener/v3', 'listener', 'Listener'),
   envoy('config/route/v3', 'route', 'RouteConfiguration'),
+  envoy('config/route/v3', 'route_components', 'FilterConfig'),
   envoy('service/runtime/v3', 'rtds', 'Runtime'),
   envoy('extensions/transport_sockets/tls/v3', 'tls', 'UpstreamTlsContext', 'DownstreamTlsContext'),
   envoy('extensions/transport_sockets/tls/v3', 'secret', 'Secret'),
@@ -32,6 +33,11 @@ export const roots: readonly ProtoRoot[] = [
   envoy('extensions/filters/network/tcp_proxy/v3', 'tcp_proxy', 'TcpProxy'),
   envoy('extensions/access_loggers/file/v3', 'file', 'FileAccessLog'),
   envoy('extensions/access_loggers/stream/v3', 'stream', 'StdoutAccessLog', 'StderrAccessLog'),
+  envoy('extensions/access_loggers/grpc/v3', 'als', 'HttpGrpcAccessLogConfig'),
+  // Collectors of traces.
+  envoy('config/trace/v3', 'zipkin', 'ZipkinConfig'),
+  envoy('config/trace/v3', 'datadog', 'DatadogConfig'),
+  envoy('config/trace/v3', 'opentelemetry', 'OpenTelemetryConfig'),
   // Filters of HTTP requests, and what a route sets for them.
   envoy('extensions/filters/http/router/v3', 'router', 'Router'),
   envoy('extensions/filters/http/buffer/v3', 'buffer', 'Buffer', 'BufferPerRoute'),

@@ -1,5 +1,6 @@
 import type { ObjectRef } from '../model/object-ref.ts'
 import type { AssignmentSpec } from './assignment.ts'
+import { type IrDescriptor, type IrHttpServices, type IrRouteFilter, noHttpServices } from './http-services.ts'
 import type { IrPool } from './pool.ts'
 
 /**
@@ -10,6 +11,7 @@ export interface RouteTable {
   readonly listeners: readonly IrListener[]
   readonly routeConfigs: readonly IrRouteConfig[]
   readonly clusters: readonly IrCluster[]
+  readonly http: IrHttpServices
 }
 
 export interface IrListener {
@@ -48,6 +50,10 @@ export interface IrRoute {
   readonly origins: readonly ObjectRef[]
   /** The Mapping's share of its group in percent, for people; undefined on redirects. The split itself is `match.percent`. */
   readonly weight?: number
+  /** What it says to the services that listeners call. */
+  readonly filters?: readonly IrRouteFilter[]
+  /** What is counted of its requests. */
+  readonly descriptors?: readonly IrDescriptor[]
 }
 
 export interface IrMatch {
@@ -106,6 +112,8 @@ interface IrClusterBase {
   readonly statName: string
   readonly loadBalancing: LoadBalancing
   readonly connectTimeoutMs: number
+  /** The upstream speaks HTTP/2, gRPC above all. */
+  readonly http2?: true
   readonly origins: readonly ObjectRef[]
 }
 
@@ -128,4 +136,4 @@ interface IrStatic {
   readonly port: number
 }
 
-export const emptyRouteTable: RouteTable = Object.freeze({ listeners: [], routeConfigs: [], clusters: [] })
+export const emptyRouteTable: RouteTable = Object.freeze({ listeners: [], routeConfigs: [], clusters: [], http: noHttpServices })

@@ -3,6 +3,7 @@ import { checkHost } from './check-host.ts'
 import { checkIngress, checkIngressClass } from './check-ingress.ts'
 import { checkListener } from './check-listener.ts'
 import { checkMapping } from './check-mapping.ts'
+import { checkAuthService, checkLogService, checkRateLimitService, checkTracingService } from './check-services.ts'
 import { checkSchema } from './check-schema.ts'
 import { checkServicePool } from './check-service-pool.ts'
 import type { CheckedObject, Finding, KindFindings } from './checked-object.ts'
@@ -59,6 +60,14 @@ function kindRules(object: CheckedObject): KindFindings {
       return checkListener(object.spec)
     case 'Host':
       return checkHost(object.spec)
+    case 'AuthService':
+      return checkAuthService(object.spec)
+    case 'RateLimitService':
+      return checkRateLimitService(object.spec)
+    case 'LogService':
+      return checkLogService(object.spec)
+    case 'TracingService':
+      return checkTracingService(object.spec)
     case 'Ingress':
       return checkIngress(object.spec, object.manifest)
     case 'IngressClass':

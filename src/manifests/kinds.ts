@@ -3,6 +3,7 @@ import { hostSchema } from './schema/host.ts'
 import { ingressClassSchema, ingressSchema } from './schema/ingress.ts'
 import { listenerSchema } from './schema/listener.ts'
 import { mappingSchema } from './schema/mapping.ts'
+import { authServiceSchema, logServiceSchema, rateLimitServiceSchema, tracingServiceSchema } from './schema/services.ts'
 import { consulResolverSchema, kubernetesResolverSchema } from './schema/resolvers.ts'
 import { servicePoolSchema } from './schema/service-pool.ts'
 
@@ -19,6 +20,10 @@ export const servedSchemas = {
   ConsulResolver: consulResolverSchema,
   KubernetesServiceResolver: kubernetesResolverSchema,
   KubernetesEndpointResolver: kubernetesResolverSchema,
+  AuthService: authServiceSchema,
+  RateLimitService: rateLimitServiceSchema,
+  LogService: logServiceSchema,
+  TracingService: tracingServiceSchema,
   Ingress: ingressSchema,
   IngressClass: ingressClassSchema,
   ServicePool: servicePoolSchema,
@@ -36,16 +41,7 @@ export function apiOf(kind: ServedKind): string {
 }
 
 /** Kinds of the API that are accepted and have no effect yet. */
-export const laterKinds: readonly string[] = [
-  'TCPMapping',
-  'TLSContext',
-  'Module',
-  'AuthService',
-  'RateLimitService',
-  'LogService',
-  'TracingService',
-  'DevPortal',
-]
+export const laterKinds: readonly string[] = ['TCPMapping', 'TLSContext', 'Module', 'DevPortal']
 
 /** Kinds of our own. */
 export const ownKinds: readonly string[] = ['ServicePool']

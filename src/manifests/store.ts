@@ -9,6 +9,8 @@ import type { FieldProblem, ObjectStatus } from './status.ts'
 /** An object for compile: as it stands (if it passed its own checks) and as it last served. */
 export interface StoredObject {
   readonly id: string
+  /** As it stands, usable or not. */
+  readonly manifest: Manifest
   readonly current: CheckedObject | undefined
   readonly lastGood: CheckedObject | undefined
 }
@@ -85,7 +87,12 @@ export class ManifestStore implements ObjectsReader {
 
   /** The objects of this gateway's kinds, one per id, in no particular order. */
   objects(): readonly StoredObject[] {
-    return [...this.#holders()].map(([id, { check }]) => ({ id, current: check.object, lastGood: this.#lastGood.get(id) }))
+    return [...this.#holders()].map(([id, { check, manifest }]) => ({
+      id,
+      manifest,
+      current: check.object,
+      lastGood: this.#lastGood.get(id),
+    }))
   }
 
   /** Some Host is meant for this gateway, be it refused. */

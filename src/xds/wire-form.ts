@@ -33,8 +33,10 @@ function single(field: protobuf.Field, value: unknown, path: string): unknown {
   const type = field.resolvedType
   if (type instanceof protobuf.Type) return toWireForm(type, record(value, path), path)
   if (type instanceof protobuf.Enum) {
-    const number = typeof value === 'string' ? type.values[value] : undefined
-    if (number === undefined) throw new TypeError(`${path}: ${type.name} has no value ${JSON.stringify(value)}`)
+    // By name; by number where that is what people know a value by, such as a status code.
+    const number = typeof value === 'string' ? type.values[value] : Number(value)
+    if (number === undefined || type.valuesById[number] === undefined)
+      throw new TypeError(`${path}: ${type.name} has no value ${JSON.stringify(value)}`)
     return number
   }
   const expected = field.type === 'string' ? 'string' : field.type === 'bool' ? 'boolean' : field.type === 'bytes' ? 'object' : 'number'

@@ -4,6 +4,7 @@ import type { AdminOptions } from '../../src/admin/app.ts'
 import type { AdminReaders, Readiness } from '../../src/admin/readers.ts'
 import type { Clock, Lease } from '../../src/discovery/contract.ts'
 import type { SourceStatus } from '../../src/discovery/status.ts'
+import { noHttpServices } from '../../src/ir/http-services.ts'
 import { emptyRouteTable, type RouteTable } from '../../src/ir/route-table.ts'
 import type { ObjectStatus } from '../../src/manifests/status.ts'
 import { type Endpoint, makeEndpoint } from '../../src/model/endpoint.ts'
@@ -242,6 +243,7 @@ const objectStatuses: ObjectStatus[] = [
 
 /** A route to default/web by port name, one to host reports, and one redirect. */
 export const someRoutes: RouteTable = {
+  http: noHttpServices,
   listeners: [
     {
       name: 'http-8080',

@@ -17,6 +17,8 @@ import { compare } from './order.ts'
 import { Report } from './report.ts'
 import { Resolvers } from './resolvers.ts'
 import { selects } from './selector.ts'
+import { compileHttpServices } from './services/http-services.ts'
+import { routeServices } from './services/route-services.ts'
 import { resolveUpstream } from './upstream.ts'
 
 /**
@@ -94,8 +96,16 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
   const covered = (hostname: string, { labels }: Manifest) =>
     base.some(host => covers(host.hostname, hostname) && (host.selector === undefined || selects(host.selector, labels)))
   const ingress = expandIngresses(ofKind('Ingress'), ofKind('IngressClass'), covered, report)
+  const serviceClusters: IrCluster[] = []
+  const written = input.objects.map(({ manifest }) => manifest)
+  const http = compileHttpServices(objects, written, { lookups, report, clusters: serviceClusters })
   const mappings = [...ofKind('Mapping').map(mapping => ({ mapping, path: undefined })), ...ingress.mappings]
-  const routes = mappings.flatMap(({ mapping, path }) => readMapping(mapping, { resolvers, lookups, report, pools }, path))
+  const routes = mappings.flatMap(({ mapping, path }) =>
+    readMapping(mapping, { resolvers, lookups, report, pools }, path).map(route => ({
+      ...route,
+      services: routeServices(mapping, http, report),
+    })),
+  )
   const hostObjects = [...declared, ...ingress.hosts]
   const hosts = [...base, ...ingress.hosts.map(hostNode)]
   const compiled = compileListeners(listeners, { hosts, routes, bindAddress: input.bindAddress ?? '0.0.0.0', strict, report })
@@ -110,13 +120,15 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
     if (!listeners.some(listener => takes(listener, node)))
       report.notice(host, 'no Listener takes this Host (hostBinding): it is not served')
   }
-  const used = new Set<string>()
+  const used = new Set(compiled.listeners.length === 0 ? [] : serviceClusters.map(cluster => cluster.name))
   for (const config of compiled.routeConfigs)
     for (const host of config.virtualHosts) for (const { action } of host.routes) if (action.kind === 'forward') used.add(action.cluster)
-  const clusters: readonly IrCluster[] = mergeClusters(routes.map(route => route.cluster)).filter(cluster => used.has(cluster.name))
+  const clusters: readonly IrCluster[] = mergeClusters([...routes.map(route => route.cluster), ...serviceClusters]).filter(cluster =>
+    used.has(cluster.name),
+  )
   const warnings =
     listeners.length === 0 ? ['there is no Listener that can be served: nothing listens; write a Listener with protocol HTTP'] : []
-  return { table: Object.freeze({ ...compiled, clusters }), report, resolvers, routes, pools, warnings }
+  return { table: Object.freeze({ ...compiled, clusters, http }), report, resolvers, routes, pools, warnings }
 }
 
 function readMapping(

@@ -1,5 +1,6 @@
 import type { CheckedObject } from '../../manifests/checked-object.ts'
 import type { Finding } from '../../manifests/checked-object.ts'
+import type { Manifest } from '../../manifests/object.ts'
 import type { ObjectRef } from '../../model/object-ref.ts'
 import type { ServiceKey } from '../../model/service-key.ts'
 import type { GrpcNames } from '../../ir/grpc-names.ts'
@@ -28,6 +29,8 @@ export interface CompileInput {
 /** An object as it stands now and as it last served. */
 export interface CompileObject {
   readonly id: string
+  /** As it stands, usable or not. */
+  readonly manifest: Manifest
   /** Undefined when the object as it stands was refused on its own. */
   readonly current: CheckedObject | undefined
   readonly lastGood: CheckedObject | undefined

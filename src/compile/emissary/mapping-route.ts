@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Checked } from '../../manifests/checked-object.ts'
-import type { IrCluster, IrForward, IrMatch, IrValueMatch } from '../../ir/route-table.ts'
+import type { IrCluster, IrForward, IrMatch, IrRoute, IrValueMatch } from '../../ir/route-table.ts'
 import { authorityRegex, covers } from './host-glob.ts'
 import { hashOf, mappingCluster } from './clusters.ts'
 import type { Upstream } from './upstream.ts'
@@ -20,6 +20,12 @@ export interface MappingRoute {
   /** Mappings with equal keys on one Host are one group (emissary-resources.md 11, "Grouping"). */
   readonly groupKey: string
   readonly order: OrderKey
+  /** What it says to the services that listeners call, and what it says where it only redirects. */
+  readonly services?: RouteServices
+}
+
+export interface RouteServices extends Pick<IrRoute, 'filters' | 'descriptors'> {
+  readonly whenRedirected: Pick<IrRoute, 'filters'>
 }
 
 /** Compared descending, field by field (emissary-resources.md 11, "Order"). */
@@ -162,5 +168,6 @@ export function disagreement(a: MappingRoute, b: MappingRoute): string | undefin
   const [one, other] = [a.mapping.spec, b.mapping.spec]
   if (!isDeepStrictEqual(one.load_balancer ?? { policy: 'round_robin' }, other.load_balancer ?? { policy: 'round_robin' }))
     return 'load_balancer'
+  for (const field of ['bypass_auth', 'labels'] as const) if (!isDeepStrictEqual(one[field], other[field])) return field
   return a.cluster.connectTimeoutMs === b.cluster.connectTimeoutMs ? undefined : 'connect_timeout_ms'
 }

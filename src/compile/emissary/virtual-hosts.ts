@@ -65,6 +65,7 @@ export function hostRoutes(
         action: route.action,
         origins: [route.mapping.manifest.ref],
         weight: share.weight,
+        ...forwardServices(route),
       }
     })
     if (model === 'SECURE' || action === 'Route') return forwards
@@ -86,8 +87,16 @@ function redirect(group: RouteGroup, domain: string, model: SecurityModel): read
       match: withProto(match, guard),
       action: { kind: 'https-redirect' },
       origins: group.members.map(one => one.route.mapping.manifest.ref),
+      ...first.route.services?.whenRedirected,
     },
   ]
+}
+
+function forwardServices({ services }: MappingRoute): Pick<IrRoute, 'filters' | 'descriptors'> {
+  return {
+    ...(services?.filters === undefined ? {} : { filters: services.filters }),
+    ...(services?.descriptors === undefined ? {} : { descriptors: services.descriptors }),
+  }
 }
 
 function withProto(match: IrMatch, proto: IrMatch['headers'][number] | undefined): IrMatch {

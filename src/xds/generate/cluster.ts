@@ -1,5 +1,5 @@
 import type { IrCluster, LoadBalancing } from '../../ir/route-table.ts'
-import { duration, encodeMessage, type PlainMessage } from '../codec.ts'
+import { any, duration, encodeMessage, type PlainMessage } from '../codec.ts'
 import { makeResource, type Resource, type ResourceKey } from '../resource.ts'
 
 const policies: Readonly<Record<LoadBalancing, string>> = {
@@ -14,6 +14,9 @@ const policies: Readonly<Record<LoadBalancing, string>> = {
  * lost control plane can hold up; Envoy's default is 15 s, and it takes as long to fall back to its own copy (xds.md O4).
  */
 const firstEndpointsMs = 5000
+
+const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
+const http2 = { explicitHttpConfig: { http2ProtocolOptions: {} } }
 
 /** The Cluster of one upstream; with EDS it requires its assignment. */
 export function generateCluster(cluster: IrCluster): Resource {
@@ -32,6 +35,7 @@ export function generateCluster(cluster: IrCluster): Resource {
     },
     // A registry's removal counts even where active checks still pass (discovery.md 1.5).
     ignoreHealthOnHostRemoval: true,
+    ...(cluster.http2 === true ? { typedExtensionProtocolOptions: { [httpOptions]: any(httpOptions, http2) } } : {}),
     ...discovery(cluster),
   }
   return makeResource('cluster', cluster.name, encodeMessage('envoy.config.cluster.v3.Cluster', message), requires)

@@ -2,6 +2,7 @@ import type { IrForward, IrHash, IrRoute, IrRouteConfig, IrVirtualHost } from '.
 import { refText } from '../../model/object-ref.ts'
 import { duration, encodeMessage, type PlainMessage } from '../codec.ts'
 import { makeResource, type Resource, type ResourceKey } from '../resource.ts'
+import { rateLimit, routeFilter } from './http-filters.ts'
 import { pathRegex, routeMatch } from './match.ts'
 
 /** The RouteConfiguration of a listener, its routes in the order given; it requires every cluster that a route names. */
@@ -26,21 +27,23 @@ function virtualHost(host: IrVirtualHost): PlainMessage {
   return { name: host.name, domains: host.domains, routes: host.routes.map(route) }
 }
 
-function route({ match, action, origins }: IrRoute): PlainMessage {
+function route({ match, action, origins, filters, descriptors }: IrRoute): PlainMessage {
   return {
     // So that Envoy's own config dump says where a route comes from.
     name: origins.map(refText).join(', '),
     match: routeMatch(match),
-    ...(action.kind === 'forward' ? { route: forward(action, match) } : { redirect: { httpsRedirect: true } }),
+    ...(action.kind === 'forward' ? { route: forward(action, match, descriptors) } : { redirect: { httpsRedirect: true } }),
+    ...(filters === undefined ? {} : { typedPerFilterConfig: Object.fromEntries(filters.map(one => [one.filter, routeFilter(one)])) }),
   }
 }
 
-function forward(action: IrForward, match: IrRoute['match']): PlainMessage {
+function forward(action: IrForward, match: IrRoute['match'], descriptors: IrRoute['descriptors']): PlainMessage {
   return {
     cluster: action.cluster,
     timeout: duration(action.timeoutMs),
     ...(action.rewrite === undefined ? {} : rewrite(action.rewrite, match.path)),
     ...(action.hash === undefined ? {} : { hashPolicy: [hashPolicy(action.hash)] }),
+    ...(descriptors === undefined ? {} : { rateLimits: descriptors.map(rateLimit) }),
   }
 }
 

@@ -9,5 +9,9 @@ import { generateRouteConfig } from './route-config.ts'
  * give equal bytes, so publishing only what differs is the cache's business.
  */
 export function generateStructure(table: RouteTable): readonly Resource[] {
-  return [...table.clusters.map(generateCluster), ...table.routeConfigs.map(generateRouteConfig), ...table.listeners.map(generateListener)]
+  return [
+    ...table.clusters.map(generateCluster),
+    ...table.routeConfigs.map(generateRouteConfig),
+    ...table.listeners.map(one => generateListener(one, table.http)),
+  ]
 }

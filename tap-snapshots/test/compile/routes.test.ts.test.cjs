@@ -312,6 +312,11 @@ exports[`test/compile/routes.test.ts > TAP > golden: one Listener, two Hosts, th
     }
    ]
   }
- ]
+ ],
+ "http": {
+  "auth": [],
+  "rateLimits": [],
+  "logs": []
+ }
 }
 `

@@ -1,4 +1,5 @@
 import type { AssignmentSpec } from '../../../src/ir/assignment.ts'
+import { noHttpServices } from '../../../src/ir/http-services.ts'
 import type { IrCluster, IrForward, IrListener, IrMatch, IrRoute, RouteTable } from '../../../src/ir/route-table.ts'
 import type { ObjectRef } from '../../../src/model/object-ref.ts'
 import { specOf } from './pools.ts'
@@ -52,5 +53,6 @@ export function tableOf(routes: readonly IrRoute[], clusters: readonly IrCluster
     listeners,
     routeConfigs: [{ name: 'http', virtualHosts: [{ name: 'all', domains: ['*'], routes, origin }] }],
     clusters,
+    http: noHttpServices,
   }
 }

@@ -1,0 +1,33 @@
+import type { IrHttpServices } from '../../../ir/http-services.ts'
+import type { Checked, CheckedObject } from '../../../manifests/checked-object.ts'
+import type { Manifest } from '../../../manifests/object.ts'
+import { compileAuth } from './auth.ts'
+import { compileLogs } from './logs.ts'
+import { compileRateLimits } from './rate-limits.ts'
+import type { ServiceContext } from './service-cluster.ts'
+import { compileTracing } from './tracing.ts'
+
+/**
+ * The services that all HTTP listeners call.
+ * @param objects those that serve, sorted
+ * @param declared every object that is meant for this gateway, usable or not
+ */
+export function compileHttpServices(
+  objects: readonly CheckedObject[],
+  declared: readonly Manifest[],
+  context: ServiceContext,
+): IrHttpServices {
+  const ofKind = <Kind extends CheckedObject['kind']>(kind: Kind) =>
+    objects.filter((object): object is Checked<Kind> & CheckedObject => object.kind === kind)
+  const tracing = compileTracing(ofKind('TracingService'), context)
+  return {
+    auth: compileAuth(
+      ofKind('AuthService'),
+      declared.filter(({ kind }) => kind === 'AuthService'),
+      context,
+    ),
+    rateLimits: compileRateLimits(ofKind('RateLimitService'), context),
+    logs: compileLogs(ofKind('LogService'), context),
+    ...(tracing === undefined ? {} : { tracing }),
+  }
+}
