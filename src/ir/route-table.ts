@@ -2,6 +2,7 @@ import type { ObjectRef } from '../model/object-ref.ts'
 import type { AssignmentSpec } from './assignment.ts'
 import { type IrDescriptor, type IrHttpServices, type IrRouteFilter, noHttpServices } from './http-services.ts'
 import type { IrPool } from './pool.ts'
+import type { IrSecret } from './secret.ts'
 
 /**
  * What users asked for, without any Envoy message: the middle form between manifests and xDS (style.md, principle 15). Plain frozen
@@ -12,6 +13,8 @@ export interface RouteTable {
   readonly routeConfigs: readonly IrRouteConfig[]
   readonly clusters: readonly IrCluster[]
   readonly http: IrHttpServices
+  /** Certificates and authorities that listeners and clusters name. */
+  readonly secrets: readonly IrSecret[]
 }
 
 export interface IrListener {
@@ -136,4 +139,10 @@ interface IrStatic {
   readonly port: number
 }
 
-export const emptyRouteTable: RouteTable = Object.freeze({ listeners: [], routeConfigs: [], clusters: [], http: noHttpServices })
+export const emptyRouteTable: RouteTable = Object.freeze({
+  listeners: [],
+  routeConfigs: [],
+  clusters: [],
+  http: noHttpServices,
+  secrets: [],
+})

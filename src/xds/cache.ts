@@ -51,7 +51,10 @@ export class ResourceCache {
   readonly #shelves: Readonly<Record<ResourceType, Shelf>>
   /** Removed, but still served; oldest first. */
   readonly #retired = new Map<string, { readonly key: ResourceKey; readonly since: number }>()
-  readonly #residents = new Residents(key => this.#unneeded(key))
+  readonly #residents = new Residents({
+    needed: key => this.#secretTurns(key),
+    unneeded: key => this.#unneeded(key),
+  })
   readonly #clock: CacheGiven['clock']
   readonly #retireMs: number
   readonly #asked: AskedListener | undefined
@@ -72,8 +75,10 @@ export class ResourceCache {
     this.#shelves = Object.fromEntries(resourceTypes.map(type => [type, shelf(type)])) as Record<ResourceType, Shelf>
   }
 
+  /** What is served under a name. A secret that nothing served requires is not: a client gets those its own configuration names (L10). */
   get(type: ResourceType, name: string): Resource | undefined {
-    return this.#shelves[type].resources.get(name)
+    const resource = this.#shelves[type].resources.get(name)
+    return resource?.type === 'secret' && !this.#residents.needs(resource) ? undefined : resource
   }
 
   /** What a client gets that asks for everything of a type: all but what exists on demand, retired ones too. */
@@ -108,7 +113,7 @@ export class ResourceCache {
     const since = this.#clock.now()
     for (const key of remove) {
       const id = keyText(key)
-      if (this.get(key.type, key.name) === undefined || this.#retired.has(id)) continue
+      if (!this.#shelves[key.type].resources.has(key.name) || this.#retired.has(id)) continue
       if (this.#residents.needs(key)) this.#retired.set(id, { key, since })
       else this.#drop(key)
     }
@@ -181,6 +186,12 @@ export class ResourceCache {
 
   #unneeded(key: ResourceKey): void {
     if (this.#retired.delete(keyText(key))) this.#drop(key)
+    else this.#secretTurns(key)
+  }
+
+  /** A secret begins or ceases to be given. */
+  #secretTurns(key: ResourceKey): void {
+    if (key.type === 'secret' && this.#shelves.secret.resources.has(key.name)) this.#tell(key, undefined, true)
   }
 
   #drop(key: ResourceKey): void {

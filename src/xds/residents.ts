@@ -1,5 +1,11 @@
 import { keyText, type Resource, type ResourceKey } from './resource.ts'
 
+/** Is told when the first thing that is used requires a key, and when the last one that did is gone. */
+export interface NeedListener {
+  needed(key: ResourceKey): void
+  unneeded(key: ResourceKey): void
+}
+
 /**
  * Counts who uses which resource (the cache, and each client that may have it) and hence what is required: the cost per client is one
  * count per resource, however much that resource requires.
@@ -8,11 +14,10 @@ export class Residents {
   readonly #uses = new Map<Resource, number>()
   /** Key → how many used resources require it. */
   readonly #needed = new Map<string, number>()
-  readonly #unneeded: (key: ResourceKey) => void
+  readonly #tell: NeedListener
 
-  /** `unneeded` is called when nothing that is used requires a key any more. */
-  constructor(unneeded: (key: ResourceKey) => void) {
-    this.#unneeded = unneeded
+  constructor(tell: NeedListener) {
+    this.#tell = tell
   }
 
   /** Uses in all, of resources that require something. */
@@ -31,7 +36,12 @@ export class Residents {
     const count = this.#uses.get(resource) ?? 0
     this.#uses.set(resource, count + 1)
     if (count > 0) return
-    for (const key of resource.requires) this.#needed.set(keyText(key), (this.#needed.get(keyText(key)) ?? 0) + 1)
+    for (const key of resource.requires) {
+      const id = keyText(key)
+      const needed = (this.#needed.get(id) ?? 0) + 1
+      this.#needed.set(id, needed)
+      if (needed === 1) this.#tell.needed(key)
+    }
   }
 
   release(resource: Resource): void {
@@ -48,7 +58,7 @@ export class Residents {
       if (needed > 0) this.#needed.set(id, needed)
       else {
         this.#needed.delete(id)
-        this.#unneeded(key)
+        this.#tell.unneeded(key)
       }
     }
   }

@@ -17,7 +17,7 @@ export interface Resource extends ResourceKey {
   readonly version: string
   /** What a client must hold before it can use this one: order on the wire is data (DESIGN.md, central types). */
   readonly requires: readonly ResourceKey[]
-  /** Only for clients that name it: whoever asks for everything of the type (`*`) is not sent it. */
+  /** Only for clients that name it: whoever asks for everything of the type (`*`) is not sent it. Secrets are always so. */
   readonly onDemand: boolean
   /**
    * Something that it is made of is not read yet, so that it may lack what the client has. A client that came back with a copy of its own
@@ -37,7 +37,7 @@ export function makeResource(
   onDemand = false,
 ): Resource {
   const version = createHash('sha256').update(bytes).digest('hex').slice(0, 16)
-  return Object.freeze({ type, name, bytes, version, requires, onDemand, tentative: false })
+  return Object.freeze({ type, name, bytes, version, requires, onDemand: onDemand || type === 'secret', tentative: false })
 }
 
 /** The same resource, tentative. */

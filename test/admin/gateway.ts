@@ -256,6 +256,7 @@ export const someRoutes: RouteTable = {
       origin,
     },
   ],
+  secrets: [],
   routeConfigs: [
     {
       name: 'http',

@@ -107,20 +107,20 @@ export class Harness {
   }
 
   /**
-   * Proves that an ADS stream was sent nothing: a question about a new secret is asked, and its answer is the very next response. Secrets are
-   * last but one in the order of the wire, so what was due would have come before.
+   * Proves that an ADS stream was sent nothing: a question about a new runtime layer is asked, and its answer is the very next response. Runtime
+   * is last in the order of the wire, so what was due would have come before.
    */
   async silent(t: Test, stream: RawStream, why: string): Promise<void> {
     const response = await this.marker(stream)
     t.same([...response.names, ...response.removed], [`marker-${String(this.#markers)}`], why)
   }
 
-  /** Asks for a new secret and gives the next response, acknowledged if it is the secret. */
+  /** Asks for a new runtime layer and gives the next response, acknowledged if it is that. */
   async marker(stream: RawStream): Promise<RawResponse> {
     this.#markers++
     const name = `marker-${String(this.#markers)}`
-    this.put(resource(`secret ${name}`))
-    stream.ask('secret', [name])
+    this.put(resource(`runtime ${name}`))
+    stream.ask('runtime', [name])
     const response = await stream.next()
     if (response.names.includes(name)) stream.ack(response, [name])
     return response
@@ -131,15 +131,15 @@ export class Harness {
     for (let answered = 0; ; ) {
       this.#markers++
       const marker = `marker-${String(this.#markers)}`
-      this.put(resource(`secret ${marker}`))
-      peer.subscribe('secret', marker)
+      this.put(resource(`runtime ${marker}`))
+      peer.subscribe('runtime', marker)
       const before = answered
       for (let text = await peer.next(); ; text = await peer.next()) {
-        if (text.startsWith('secret')) break
+        if (text.startsWith('runtime')) break
         answered++
         answer(text)
       }
-      peer.ack('secret')
+      peer.ack('runtime')
       if (answered === before) return answered
     }
   }

@@ -128,16 +128,16 @@ for (const protocol of protocols) {
   })
 
   t.test(`${protocol}: D7 a NACK of a response that only removes secrets does no harm`, async t => {
-    const xds = await startXds(t, { resources: [resource('secret s')] })
+    const xds = await startXds(t, { resources: [resource('listener l', 'v1', ['secret s']), resource('secret s')] })
     const peer = xds.peer(protocol)
     peer.subscribe('secret', 's')
     await peer.take()
-    xds.remove('secret s')
+    xds.remove('listener l', 'secret s')
     if (isDelta) {
       t.equal(await peer.next(), 'secret -s')
       peer.nack('secret', 'Missing SDS resources')
     }
-    xds.put(resource('secret s', 'v2'))
+    xds.put(resource('listener l', 'v1', ['secret s']), resource('secret s', 'v2'))
     t.equal(await peer.take(), 'secret s=v2')
     t.equal(xds.server.proxies.proxy('envoy-1')?.state !== 'rejected', true)
   })

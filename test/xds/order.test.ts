@@ -27,7 +27,8 @@ for (const protocol of protocols) {
   const isDelta = protocol === 'delta'
 
   t.test(`${protocol}: O1 one change of all types goes out in the order of the wire`, async t => {
-    const all = (content: string) => resourceTypes.map(type => resource(`${type} a`, content)).reverse()
+    const all = (content: string) =>
+      resourceTypes.map(type => resource(`${type} a`, content, type === 'listener' ? ['secret a'] : [])).reverse()
     const xds = await startXds(t, { resources: all('v1') })
     const peer = xds.peer(protocol)
     for (const type of resourceTypes) {

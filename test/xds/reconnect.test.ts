@@ -48,7 +48,7 @@ t.test('delta: O3 what a client came back with counts as acknowledged', async t 
 
 t.test('sotw: S11 named types are answered though the client says it has that version', async t => {
   const types: readonly ResourceType[] = ['endpoint', 'route', 'secret', 'cluster', 'listener']
-  const xds = await startXds(t, { resources: types.map(type => resource(`${type} a`)) })
+  const xds = await startXds(t, { resources: types.map(type => resource(`${type} a`, 'v1', type === 'listener' ? ['secret a'] : [])) })
   const stream = xds.open('sotw')
   for (const type of types) {
     stream.ask(type, ['a'], { versionInfo: version(`${type} a`) })

@@ -9,7 +9,7 @@ const protocols = ['sotw', 'delta'] as const
 
 for (const protocol of protocols) {
   t.test(`${protocol}: C1 only the first message of a stream must carry the node, C16 every response names the gateway`, async t => {
-    const xds = await startXds(t, { resources: [resource('cluster a'), resource('secret s')] })
+    const xds = await startXds(t, { resources: [resource('cluster a', 'v1', ['secret s']), resource('secret s')] })
     const stream = xds.open(protocol)
     stream.ask('cluster', [])
     const clusters = await stream.take()
@@ -86,7 +86,9 @@ for (const protocol of protocols) {
   })
 
   t.test(`${protocol}: C7 the service of one type takes an empty type URL, and refuses another one`, async t => {
-    const xds = await startXds(t, { resources: resourceTypes.map(type => resource(`${type} x`)) })
+    const xds = await startXds(t, {
+      resources: resourceTypes.map(type => resource(`${type} x`, 'v1', type === 'listener' ? ['secret x'] : [])),
+    })
     for (const type of resourceTypes) {
       const bare = xds.open(protocol, type)
       bare.send(protocol === 'delta' ? { resourceNamesSubscribe: ['x'] } : { resourceNames: ['x'] })

@@ -128,7 +128,7 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
   )
   const warnings =
     listeners.length === 0 ? ['there is no Listener that can be served: nothing listens; write a Listener with protocol HTTP'] : []
-  return { table: Object.freeze({ ...compiled, clusters, http }), report, resolvers, routes, pools, warnings }
+  return { table: Object.freeze({ ...compiled, clusters, http, secrets: [] }), report, resolvers, routes, pools, warnings }
 }
 
 function readMapping(

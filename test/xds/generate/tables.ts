@@ -54,5 +54,6 @@ export function tableOf(routes: readonly IrRoute[], clusters: readonly IrCluster
     routeConfigs: [{ name: 'http', virtualHosts: [{ name: 'all', domains: ['*'], routes, origin }] }],
     clusters,
     http: noHttpServices,
+    secrets: [],
   }
 }
