@@ -34,7 +34,7 @@ function single(field: protobuf.Field, value: unknown, path: string): unknown {
   if (type instanceof protobuf.Type) return toWireForm(type, record(value, path), path)
   if (type instanceof protobuf.Enum) {
     // By name; by number where that is what people know a value by, such as a status code.
-    const number = typeof value === 'string' ? type.values[value] : Number(value)
+    const number = typeof value === 'string' ? type.values[value] : typeof value === 'number' ? value : undefined
     if (number === undefined || type.valuesById[number] === undefined)
       throw new TypeError(`${path}: ${type.name} has no value ${JSON.stringify(value)}`)
     return number

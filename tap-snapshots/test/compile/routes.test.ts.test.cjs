@@ -317,6 +317,7 @@ exports[`test/compile/routes.test.ts > TAP > golden: one Listener, two Hosts, th
   "auth": [],
   "rateLimits": [],
   "logs": []
- }
+ },
+ "secrets": []
 }
 `
