@@ -20,6 +20,7 @@ const steps: readonly Step[] = [
   // What only tests use is dead code and a wrong dependency in production.
   program('production', 'knip', '--production', '--include', 'files,dependencies'),
   { name: 'descriptors', title: 'descriptors are those of the protos', run: descriptorFindings },
+  program('crds', process.execPath, 'test/tools/crds.ts', '--check'),
   { name: 'size', title: 'file sizes', run: () => sizeFindings(repository) },
 ]
 
