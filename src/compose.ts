@@ -3,6 +3,7 @@ import { createAdmin } from './admin/app.ts'
 import type { Readiness } from './admin/readers.ts'
 import { compile } from './compile/emissary/compile.ts'
 import type { CompileResult, ConsulSource } from './compile/emissary/input.ts'
+import type { KnownSource } from './compile/pools/pool-rules.ts'
 import { createAgentsListener } from './compose/agents-listener.ts'
 import { Gate } from './compose/gate.ts'
 import { listen, listenXds } from './compose/listen.ts'
@@ -64,7 +65,10 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   const startedAt = clock.wall()
   const metrics = createMetrics({ version })
 
-  const table = new EndpointTable(() => scheduler.endpointsChanged())
+  const table = new EndpointTable(() => scheduler.endpointsChanged(), {
+    now: () => clock.now(),
+    after: (ms, task) => systemTimers.after(ms, task),
+  })
   const knowledge = new TableKnowledge(
     table,
     settings.sources.map(source => source.namespace),
@@ -91,7 +95,8 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   const isTentative = tentativeWhile(() => host.incomplete)
   const onDemand = new OnDemand({ table, cache, isTentative })
   /** Sources that cannot watch everything watch what routes or clients ask for. */
-  const want = (): void => wanted.replace([...reconciler.assignments.keys(), ...onDemand.assignments.map(one => one.service)])
+  const want = (): void =>
+    wanted.replace([...reconciler.assignments.keys(), ...onDemand.assignments.map(one => one.service)].flatMap(key => table.basesOf(key)))
   const store = new ManifestStore(settings.ambassadorId)
   const wanted = new WantedSet()
   const gate = new Gate()
@@ -103,6 +108,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
       hostsDeclared: store.hostsDeclared,
       known: knowledge,
       consulSources: consulSources(settings),
+      sources: knownSources(settings),
       environment,
     })
     store.settle(objects, result)
@@ -113,7 +119,12 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     table,
     cache,
     now: () => clock.now(),
-    compile: () => (compiled = compileNow()),
+    compile: () => {
+      compiled = compileNow()
+      table.follow(compiled.pools, clock.now())
+      table.settle()
+      return compiled
+    },
     isTentative,
   })
   /** Settles when the Consul sources that the last compilation asked for have been added. */
@@ -245,6 +256,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     await envoy?.stop()
     await Promise.all([manifests.stop(), host.stop()])
     scheduler.stop()
+    table.close()
     await Promise.all([admin.close(), agents?.close(), xds.close(drainMs)])
     metrics.close()
   }
@@ -273,6 +285,16 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
       return fixed
     },
   }
+}
+
+/** For ServicePools, which name sources. */
+function knownSources(settings: Settings): readonly KnownSource[] {
+  return settings.sources.map(({ name, type, namespace, own }) => ({
+    name,
+    type,
+    namespace,
+    datacenter: typeof own['datacenter'] === 'string' ? own['datacenter'] : undefined,
+  }))
 }
 
 function consulSources(settings: Settings): readonly ConsulSource[] {

@@ -1,3 +1,4 @@
+import type { PortSelector } from '../model/port-selector.ts'
 import type { ServiceKey } from '../model/service-key.ts'
 
 /** Which endpoints of which pool one cluster gets: the bridge between the slow path (routes) and the fast path (endpoints). */
@@ -9,14 +10,7 @@ export interface AssignmentSpec {
   readonly members: MemberFilter
 }
 
-/**
- * Which port of an instance that has several; an instance with exactly one always matches (interface.md, `service:`).
- * `default`: 80 (443 when `tls`) if some instance has it, else the only port.
- */
-export type PortSelector =
-  | { readonly kind: 'default'; readonly tls: boolean }
-  | { readonly kind: 'number'; readonly number: number }
-  | { readonly kind: 'name'; readonly name: string }
+export type { PortSelector }
 
 /** Whose evidence counts: every source's, those of one type of source, or one source's. */
 export type MemberFilter =

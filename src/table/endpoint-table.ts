@@ -1,7 +1,11 @@
 import type { EndpointGroup } from '../model/endpoint-group.ts'
+import type { Override } from '../model/override.ts'
+import type { PoolRule } from '../model/pool-rule.ts'
 import type { ServiceKey } from '../model/service-key.ts'
+import { type Finish, finishPool, firstGone } from './finish-pool.ts'
 import { type GroupChange, mergePool } from './merge.ts'
 import type { PoolView, TableChange, TableReader } from './reader.ts'
+import { basesOf, type RuledPool, RuledPools } from './ruled-pools.ts'
 
 /** One source's groups. */
 interface Shard {
@@ -14,10 +18,29 @@ interface Shard {
 interface Pool {
   readonly service: ServiceKey
   readonly shards: Map<string, Shard>
+  /** What the sources say. */
+  merged: PoolView | undefined
+  /** What is seen: the same but for operators' decisions. */
   view: PoolView | undefined
   /** Groups that were touched since the last merge, each as it was then. */
   touched: Map<string, { readonly shard: Shard; readonly id: string; readonly before: EndpointGroup | undefined }> | undefined
 }
+
+/** What the table needs of the world: time, for the drain windows of pools, and what operators decided. */
+export interface TableGiven {
+  /** Milliseconds, monotonic. */
+  readonly now: () => number
+  /** Runs `task` after `ms`; the result cancels it. */
+  readonly after: (ms: number, task: () => void) => () => void
+  /**
+   * Overrides of a service by `ADDRESS PORT` (`addressKey`); none: undefined. The same decision is the same object each time. Whoever
+   * changes them tells by `overridesChanged`.
+   */
+  readonly overrides?: (service: ServiceKey) => ReadonlyMap<string, Override> | undefined
+}
+
+/** Without time nothing lingers: what is gone is gone at once. */
+const timeless: TableGiven = { now: () => 0, after: () => () => undefined }
 
 /**
  * The single owner of all endpoints. `apply` swaps groups and marks pools; `settle` merges the marked ones and tells who listens.
@@ -30,13 +53,20 @@ export class EndpointTable implements TableReader {
   readonly #dirty = new Set<Pool>()
   readonly #listeners = new Set<(change: TableChange) => void>()
   readonly #onDirty: () => void
+  readonly #given: TableGiven
+  readonly #ruled = new RuledPools()
+  /** Pools with endpoints that drain, and when the first of each is to be dropped. */
+  readonly #lingering = new Map<RuledPool, number>()
+  #dropAt = Infinity
+  #cancelDrop: (() => void) | undefined
   #dirtySince = Infinity
   #revision = 1
   #endpoints = 0
 
   /** `onDirty` is called after every `apply` that marked something: it schedules `settle`. */
-  constructor(onDirty: () => void) {
+  constructor(onDirty: () => void, given: TableGiven = timeless) {
     this.#onDirty = onDirty
+    this.#given = given
   }
 
   get revision(): number {
@@ -45,18 +75,60 @@ export class EndpointTable implements TableReader {
 
   get size(): { services: number; endpoints: number } {
     this.settle()
-    return { services: this.#pools.size, endpoints: this.#endpoints }
+    let services = this.#pools.size
+    for (const { rule } of this.#ruled.all()) if (!this.#pools.has(rule.service)) services++
+    return { services, endpoints: this.#endpoints }
   }
 
   pool(service: ServiceKey): PoolView | undefined {
+    const ruled = this.#ruled.get(service)
+    if (ruled === undefined) return this.base(service)
+    if (this.#isDirty) this.settle()
+    return ruled.view
+  }
+
+  base(service: ServiceKey): PoolView | undefined {
     const pool = this.#pools.get(service)
     if (pool !== undefined && this.#dirty.has(pool)) this.settle()
     return pool?.view
   }
 
+  basesOf(service: ServiceKey): readonly ServiceKey[] {
+    const ruled = this.#ruled.get(service)
+    return ruled === undefined ? [service] : basesOf(ruled.rule)
+  }
+
   *pools(): Iterable<PoolView> {
     this.settle()
-    for (const pool of this.#pools.values()) if (pool.view !== undefined) yield pool.view
+    for (const { service, view } of this.#pools.values()) if (view !== undefined && this.#ruled.get(service) === undefined) yield view
+    for (const { view } of this.#ruled.all()) if (view !== undefined) yield view
+  }
+
+  /** Puts other rules in the place of all; equal ones change nothing. The pools follow at the next `settle`. */
+  follow(rules: readonly PoolRule[], receivedAt: number): void {
+    for (const pool of this.#ruled.replace(rules, service => this.#pools.get(service)?.view)) {
+      const base = this.#entry(pool.rule.service)
+      // Seen is what the pool was, until the settling that shows what is behind it.
+      base.view = pool.view
+      this.#dirty.add(base)
+    }
+    this.#mark(receivedAt)
+  }
+
+  /** Operators decided something about endpoints of these services. */
+  overridesChanged(services: Iterable<ServiceKey>, receivedAt: number): void {
+    for (const service of services) {
+      const ruled = this.#ruled.get(service)
+      if (ruled !== undefined) this.#ruled.mark(ruled)
+      const pool = this.#pools.get(service)
+      if (pool !== undefined) this.#dirty.add(pool)
+    }
+    this.#mark(receivedAt)
+  }
+
+  /** Forgets the timer of draining endpoints. */
+  close(): void {
+    this.#cancelDrop?.()
   }
 
   onChange(listener: (change: TableChange) => void): () => void {
@@ -106,19 +178,35 @@ export class EndpointTable implements TableReader {
 
   /** Merges what was marked and tells the listeners what changed. Does nothing when nothing was marked. */
   settle(): void {
-    if (this.#dirty.size === 0) return
+    if (!this.#isDirty) return
     const receivedAt = this.#dirtySince
     const pools: TableChange['pools'][number][] = []
+    const now = this.#given.now()
     for (const pool of this.#dirty) {
-      const before = pool.view
-      const after = mergePool(pool.service, before, changesOf(pool), [...pool.shards.keys()].sort())
+      pool.merged = mergePool(pool.service, pool.merged, changesOf(pool), [...pool.shards.keys()].sort())
       pool.touched = undefined
+      const hidden = this.#ruled.get(pool.service) !== undefined
+      const before = pool.view
+      const after = finishPool(pool.merged, before, this.#finish(pool.service, 0, now))
       if (after === before) continue
       pool.view = after
-      this.#endpoints += after.endpoints.length - (before?.endpoints.length ?? 0)
-      pools.push({ before, after })
+      this.#ruled.touch(pool.service)
+      // Behind a ServicePool of its name nobody sees it; what was seen there is the pool's to tell.
+      if (!hidden) this.#tell(pools, before, after)
     }
     this.#dirty.clear()
+    for (const pool of this.#ruled.derive(service => this.#pools.get(service)?.view)) {
+      const { service, drainSeconds } = pool.rule
+      const before = pool.view
+      const after = finishPool(pool.merged, before, this.#finish(service, drainSeconds * 1000, now))
+      if (after === before) continue
+      pool.view = after
+      this.#tell(pools, before, after)
+      const goneAt = firstGone(after)
+      if (goneAt === Infinity) this.#lingering.delete(pool)
+      else this.#lingering.set(pool, goneAt)
+    }
+    if (this.#lingering.size > 0 || this.#dropAt < Infinity) this.#watchDraining(now)
     this.#dirtySince = Infinity
     if (pools.length === 0) return
     this.#revision++
@@ -126,10 +214,44 @@ export class EndpointTable implements TableReader {
     for (const listener of this.#listeners) listener(change)
   }
 
+  #tell(pools: TableChange['pools'][number][], before: PoolView | undefined, after: PoolView): void {
+    this.#endpoints += after.endpoints.length - (before?.endpoints.length ?? 0)
+    pools.push({ before, after })
+  }
+
+  #finish(service: ServiceKey, drainMs: number, now: number): Finish {
+    return { overrides: this.#given.overrides?.(service), drainMs, now }
+  }
+
+  /** Sets the one timer to the first endpoint that is to be dropped. */
+  #watchDraining(now: number): void {
+    let first = Infinity
+    for (const [pool, goneAt] of this.#lingering) {
+      if (this.#ruled.get(pool.rule.service) !== pool) this.#lingering.delete(pool)
+      else if (goneAt < first) first = goneAt
+    }
+    if (first === this.#dropAt) return
+    this.#dropAt = first
+    this.#cancelDrop?.()
+    this.#cancelDrop = undefined
+    if (first === Infinity) return
+    this.#cancelDrop = this.#given.after(first - now, () => {
+      this.#dropAt = Infinity
+      const at = this.#given.now()
+      for (const [pool, goneAt] of this.#lingering) if (goneAt <= at) this.#ruled.mark(pool)
+      if (this.#isDirty) this.#mark(at)
+      else this.#watchDraining(at)
+    })
+  }
+
+  get #isDirty(): boolean {
+    return this.#dirty.size > 0 || this.#ruled.dirty
+  }
+
   #entry(service: ServiceKey): Pool {
     let pool = this.#pools.get(service)
     if (pool === undefined) {
-      pool = { service, shards: new Map<string, Shard>(), view: undefined, touched: undefined }
+      pool = { service, shards: new Map<string, Shard>(), merged: undefined, view: undefined, touched: undefined }
       this.#pools.set(service, pool)
       this.#dirty.add(pool)
     }
@@ -155,7 +277,7 @@ export class EndpointTable implements TableReader {
   }
 
   #mark(receivedAt: number): void {
-    if (this.#dirty.size === 0) return
+    if (!this.#isDirty) return
     this.#dirtySince = Math.min(this.#dirtySince, receivedAt)
     this.#onDirty()
   }

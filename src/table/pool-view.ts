@@ -1,5 +1,7 @@
 import type { Endpoint } from '../model/endpoint.ts'
 import type { Health, Presence } from '../model/health.ts'
+import type { Override } from '../model/override.ts'
+import type { PoolMember, PoolMode, PoolRule } from '../model/pool-rule.ts'
 import type { Reason } from '../model/reason.ts'
 import type { ServiceKey } from '../model/service-key.ts'
 
@@ -27,12 +29,22 @@ export interface PoolEndpoint {
   readonly evidence: readonly Evidence[]
   /** The winner's reasons plus the merge's own. */
   readonly reasons: readonly Reason[]
+  /** Through which member of a ServicePool it is there; undefined in an implicit pool. */
+  readonly member?: PoolMember
+  /** Envoy is not told of it; the reasons say why. */
+  readonly excluded?: true
+  /** What an operator decided about it. */
+  readonly override?: Override
+  /** No source names it any more: it drains, and is dropped at this time of the table's clock (ms). Its evidence is the last there was. */
+  readonly goneAt?: number
 }
 
 /** The merge result of one service: canonical order (address, port, protocol), frozen; an equal result is the same object. */
 export interface PoolView {
   readonly service: ServiceKey
-  readonly mode: 'union'
+  readonly mode: PoolMode
+  /** Of the ServicePool that it is; undefined for the implicit union of what every source knows under the key. */
+  readonly rule?: PoolRule
   readonly endpoints: readonly PoolEndpoint[]
   /** Names of the sources that know the service now, sorted. */
   readonly sources: readonly string[]

@@ -1,7 +1,9 @@
 import type { ServiceKey } from '../model/service-key.ts'
 import type { PoolView } from './pool-view.ts'
 
-export { decide } from './decide.ts'
+export { decideAgain } from './decide-again.ts'
+export { levelsOf, priorityOf } from './priorities.ts'
+export { selectPorts } from './select-ports.ts'
 export type { Evidence, PoolEndpoint, PoolView } from './pool-view.ts'
 
 /** The read-only face of the endpoint table. Views are frozen: they stay valid after the table moved on. */
@@ -10,6 +12,10 @@ export interface TableReader {
   readonly revision: number
   /** The service's pool, or undefined if no source has ever known it since the start. A known service may have no endpoints. */
   pool(service: ServiceKey): PoolView | undefined
+  /** The services whose groups a service is made of: itself, or what the members of its ServicePool select. */
+  basesOf(service: ServiceKey): readonly ServiceKey[]
+  /** What sources know under a key, whether or not a ServicePool of that name stands in front of it. */
+  base(service: ServiceKey): PoolView | undefined
   /** Every service ever known, in no particular order. */
   pools(): Iterable<PoolView>
   readonly size: { readonly services: number; readonly endpoints: number }

@@ -1,22 +1,21 @@
 import type { SourceStatus } from '../../discovery/status.ts'
-import type { ServiceKey } from '../../model/service-key.ts'
-import type { PoolEndpoint } from '../../table/reader.ts'
+import { type PoolEndpoint, type PoolView, priorityOf } from '../../table/reader.ts'
 import type { EndpointBody } from '../schemas.ts'
 
 /**
  * Whether Envoy is told to send requests there. All endpoints are published, with their state (reference/discovery.md 1.5): healthy and
  * unknown ones take requests, degraded ones when the others run short; draining, unhealthy and expired ones take none.
  */
-export function isServed({ health, presence }: Pick<PoolEndpoint, 'health' | 'presence'>): boolean {
-  return presence !== 'expired' && health !== 'draining' && health !== 'unhealthy'
+export function isServed({ health, presence, excluded }: Pick<PoolEndpoint, 'health' | 'presence' | 'excluded'>): boolean {
+  return excluded !== true && presence !== 'expired' && health !== 'draining' && health !== 'unhealthy'
 }
 
 /** An endpoint as the API shows it (interface.md). `ages`: seconds since each source's last successful read. */
-export function endpointBodyOf(service: ServiceKey, endpoint: PoolEndpoint, ages: ReadonlyMap<string, number | undefined>): EndpointBody {
+export function endpointBodyOf(pool: PoolView, endpoint: PoolEndpoint, ages: ReadonlyMap<string, number | undefined>): EndpointBody {
   const { winner } = endpoint
   const { portName, id, locality, tags, meta } = winner.endpoint
   return {
-    service,
+    service: pool.service,
     address: endpoint.address,
     port: endpoint.port,
     portName,
@@ -28,8 +27,8 @@ export function endpointBodyOf(service: ServiceKey, endpoint: PoolEndpoint, ages
     presence: endpoint.presence,
     freshnessSeconds: rounded(ages.get(winner.source)),
     weight: endpoint.weight,
-    // A union has one level of priority.
-    priority: 0,
+    priority: priorityOf(pool, endpoint),
+    ...(endpoint.member === undefined ? {} : { member: endpoint.member.name }),
     locality: { ...locality },
     tags: [...tags],
     meta: { ...meta },

@@ -2,7 +2,7 @@ import type { AssignmentSpec } from '../../ir/assignment.ts'
 import type { ServiceKey } from '../../model/service-key.ts'
 import { splitServiceKey } from '../../model/service-key.ts'
 import { type Health, healths } from '../../model/health.ts'
-import type { PoolView } from '../../table/reader.ts'
+import { levelsOf, type PoolView } from '../../table/reader.ts'
 import type { AdminReaders } from '../readers.ts'
 import type { ServiceBody } from '../schemas.ts'
 import { isServed } from './endpoint.ts'
@@ -54,7 +54,15 @@ export function serviceBodyOf(pool: PoolView, clusters: readonly ServiceCluster[
     endpoints,
     served,
     health: counts,
-    priorities: endpoints === 0 ? [] : [{ priority: 0, endpoints, served }],
+    priorities: prioritiesOf(pool),
     clusters: clusters.map(cluster => cluster.name),
   }
+}
+
+function prioritiesOf(pool: PoolView): ServiceBody['priorities'] {
+  if (pool.endpoints.length === 0) return []
+  return levelsOf(pool).map((level, priority) => {
+    const own = pool.endpoints.filter(one => one.excluded !== true && (one.member?.level ?? 0) === level)
+    return { priority, endpoints: own.length, served: own.filter(isServed).length }
+  })
 }

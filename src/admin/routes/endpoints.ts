@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import { type ServiceKey, splitServiceKey } from '../../model/service-key.ts'
-import type { PoolEndpoint } from '../../table/reader.ts'
+import type { PoolEndpoint, PoolView } from '../../table/reader.ts'
 import { addressText, endpointBodyOf, sourceAges } from '../bodies/endpoint.ts'
 import { page } from '../paging.ts'
 import type { AdminReaders } from '../readers.ts'
@@ -45,7 +45,7 @@ export function addEndpoints(app: FastifyInstance, context: RouteContext): void 
       if (request.headers.accept?.includes('application/x-ndjson') === true)
         return reply.type('application/x-ndjson').send(Readable.from(lines(found, ages, request.query.limit)))
       return page(
-        found.map(([service, endpoint]) => endpointBodyOf(service, endpoint, ages)),
+        found.map(([pool, endpoint]) => endpointBodyOf(pool, endpoint, ages)),
         endpointOrder,
         request.query,
       )
@@ -53,21 +53,21 @@ export function addEndpoints(app: FastifyInstance, context: RouteContext): void 
   )
 }
 
-type Found = readonly [ServiceKey, PoolEndpoint]
+type Found = readonly [PoolView, PoolEndpoint]
 
 /** Views are frozen, so a slow reader gets the table as it was at the start. Many lines go into one chunk. */
 function* lines(found: readonly Found[], ages: ReadonlyMap<string, number | undefined>, limit = Infinity): Iterable<string> {
   const last = Math.min(found.length, limit)
   for (let from = 0; from < last; from += 100) {
     const part = found.slice(from, Math.min(from + 100, last))
-    yield part.map(([service, endpoint]) => `${JSON.stringify(endpointBodyOf(service, endpoint, ages))}\n`).join('')
+    yield part.map(([pool, endpoint]) => `${JSON.stringify(endpointBodyOf(pool, endpoint, ages))}\n`).join('')
   }
 }
 
 function* wanted(readers: AdminReaders, query: Query): Iterable<Found> {
   for (const pool of readers.table.pools()) {
     if (query.namespace !== undefined && splitServiceKey(pool.service).namespace !== query.namespace) continue
-    for (const endpoint of pool.endpoints) if (isWanted(pool.service, endpoint, query)) yield [pool.service, endpoint]
+    for (const endpoint of pool.endpoints) if (isWanted(pool.service, endpoint, query)) yield [pool, endpoint]
   }
 }
 

@@ -83,9 +83,10 @@ export function addServices(app: FastifyInstance, context: RouteContext): void {
       poolOf(key, readers)
       return answer(context, request, reply, { service: key }, () => {
         const ages = sourceAges(readers.sources.statuses())
-        const found = poolOf(key, readers).endpoints.filter(endpoint => isWantedEndpoint(key, endpoint, request.query))
+        const pool = poolOf(key, readers)
+        const found = pool.endpoints.filter(endpoint => isWantedEndpoint(key, endpoint, request.query))
         return page(
-          found.map(endpoint => endpointBodyOf(key, endpoint, ages)),
+          found.map(endpoint => endpointBodyOf(pool, endpoint, ages)),
           endpointOrder,
           request.query,
         )

@@ -1,3 +1,4 @@
+import type { IrPool } from '../../ir/pool.ts'
 import type { IrCluster, LoadBalancing } from '../../ir/route-table.ts'
 import { any, duration, encodeMessage, type PlainMessage } from '../codec.ts'
 import { makeResource, type Resource, type ResourceKey } from '../resource.ts'
@@ -7,6 +8,11 @@ const policies: Readonly<Record<LoadBalancing, string>> = {
   least_request: 'LEAST_REQUEST',
   ring_hash: 'RING_HASH',
   maglev: 'MAGLEV',
+}
+
+const slowStartFields: Readonly<Partial<Record<LoadBalancing, (config: PlainMessage) => PlainMessage>>> = {
+  round_robin: config => ({ roundRobinLbConfig: config }),
+  least_request: config => ({ leastRequestLbConfig: config }),
 }
 
 /**
@@ -21,6 +27,7 @@ const http2 = { explicitHttpConfig: { http2ProtocolOptions: {} } }
 /** The Cluster of one upstream; with EDS it requires its assignment. */
 export function generateCluster(cluster: IrCluster): Resource {
   const requires: ResourceKey[] = cluster.kind === 'eds' ? [{ type: 'endpoint', name: cluster.assignment.name }] : []
+  const pool = cluster.kind === 'eds' ? cluster.pool : undefined
   const message = {
     name: cluster.name,
     altStatName: cluster.statName,
@@ -28,7 +35,8 @@ export function generateCluster(cluster: IrCluster): Resource {
     lbPolicy: policies[cluster.loadBalancing],
     commonLbConfig: {
       // Envoy's 50 % would send traffic to the unhealthy endpoints we publish (discovery.md 1.5).
-      healthyPanicThreshold: { value: 0 },
+      healthyPanicThreshold: { value: pool?.panicThreshold ?? 0 },
+      ...(pool?.localityWeighted === true ? { localityWeightedLbConfig: {} } : {}),
       // Envoy's default holds back changes of health and weight for up to 1 s.
       updateMergeWindow: duration(0),
       closeConnectionsOnHostSetChange: false,
@@ -36,9 +44,29 @@ export function generateCluster(cluster: IrCluster): Resource {
     // A registry's removal counts even where active checks still pass (discovery.md 1.5).
     ignoreHealthOnHostRemoval: true,
     ...(cluster.http2 === true ? { typedExtensionProtocolOptions: { [httpOptions]: any(httpOptions, http2) } } : {}),
+    ...(pool === undefined ? {} : poolOptions(pool, cluster.loadBalancing)),
     ...discovery(cluster),
   }
   return makeResource('cluster', cluster.name, encodeMessage('envoy.config.cluster.v3.Cluster', message), requires)
+}
+
+/** What a ServicePool asks of the clusters that use it. */
+function poolOptions({ slowStartSeconds, outlierDetection: outliers }: IrPool, loadBalancing: LoadBalancing): PlainMessage {
+  const slowStart = { slowStartConfig: { slowStartWindow: duration(slowStartSeconds * 1000) } }
+  // The hashing policies have no slow start.
+  const starts = slowStartSeconds === 0 ? {} : (slowStartFields[loadBalancing]?.(slowStart) ?? {})
+  if (outliers === undefined) return starts
+  const { consecutive5xx, baseEjectionSeconds, maxEjectionPercent } = outliers
+  return {
+    ...starts,
+    outlierDetection: {
+      consecutive_5xx: consecutive5xx,
+      baseEjectionTime: duration(baseEjectionSeconds * 1000),
+      maxEjectionPercent,
+      // In Envoy's default a success rate below that of the others ejects, too: only what was asked for.
+      enforcingSuccessRate: 0,
+    },
+  }
 }
 
 function discovery(cluster: IrCluster): PlainMessage {

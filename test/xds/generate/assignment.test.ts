@@ -38,11 +38,14 @@ function table(pool: PoolView | undefined) {
 }
 
 /** The same message for the general encoder. */
-function plain(name: string, localities: readonly LbLocality[]): PlainMessage {
+function plain(name: string, localities: readonly LbLocality[], overprovisioning: number | undefined): PlainMessage {
   const noDefaults = (record: Record<string, unknown>) => Object.fromEntries(Object.entries(record).filter(([, value]) => value !== ''))
   return {
     ...noDefaults({ clusterName: name }),
-    endpoints: localities.map(({ locality, endpoints }) => ({
+    ...(overprovisioning === undefined ? {} : { policy: { overprovisioningFactor: { value: overprovisioning } } }),
+    endpoints: localities.map(({ locality, priority, weight, endpoints }) => ({
+      ...(priority === 0 ? {} : { priority }),
+      ...(weight === 0 ? {} : { loadBalancingWeight: { value: weight } }),
       ...(Object.values(locality).every(part => part === '')
         ? {}
         : { locality: noDefaults({ region: locality.region, zone: locality.zone, subZone: locality.subzone }) }),
@@ -63,13 +66,19 @@ t.test('the bytes written by hand are those of the general encoder', async t => 
     weight: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 0xffff_ffff })),
   })
   const part = fc.oneof(fc.constant(''), fc.string({ unit: 'grapheme' }))
+  const number = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 128 }), fc.integer({ min: 1, max: 0xffff_ffff }))
   const localities = fc.record<LbLocality>({
+    priority: number,
+    weight: number,
     locality: fc.record({ region: part, zone: part, subzone: part }),
     endpoints: fc.array(endpoints, { minLength: 1, maxLength: 30 }),
   })
   fc.assert(
-    fc.property(fc.string({ minLength: 1, maxLength: 200, unit: 'grapheme' }), fc.array(localities, { maxLength: 4 }), (name, all) =>
-      encodeAssignment(name, all).equals(encodeMessage(typeName, plain(name, all))),
+    fc.property(
+      fc.string({ minLength: 1, maxLength: 200, unit: 'grapheme' }),
+      fc.array(localities, { maxLength: 4 }),
+      fc.option(fc.integer({ min: 1, max: 1_000_000 }), { nil: undefined }),
+      (name, all, factor) => encodeAssignment(name, all, factor).equals(encodeMessage(typeName, plain(name, all, factor))),
     ),
   )
   t.pass()
