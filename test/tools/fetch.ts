@@ -1,8 +1,15 @@
-/** `node test/tools/fetch.ts envoy|consul` prints the path of the program, after fetching or building it if need be. */
+/** `node test/tools/fetch.ts [envoy|consul|etcd|kube-apiserver]` prints the path of the program, after fetching or building it if need be. */
 import { consulPath } from './consul.ts'
 import { envoyPath } from './envoy.ts'
+import { etcdPath } from './etcd.ts'
+import { kubeApiserverPath } from './kube-apiserver.ts'
 
-const tools: Readonly<Record<string, () => Promise<string>>> = { envoy: envoyPath, consul: consulPath }
+const tools: Readonly<Record<string, () => Promise<string>>> = {
+  envoy: envoyPath,
+  consul: consulPath,
+  etcd: etcdPath,
+  'kube-apiserver': kubeApiserverPath,
+}
 const names = process.argv.slice(2)
 for (const name of names.length > 0 ? names : Object.keys(tools)) {
   const find = tools[name]
