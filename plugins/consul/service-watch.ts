@@ -1,5 +1,5 @@
 import { BackOff } from '../../src/discovery/back-off.ts'
-import type { SourceContext } from '../../src/discovery/contract.ts'
+import type { RemovalCause, SourceContext } from '../../src/discovery/contract.ts'
 import type { ServiceKey } from '../../src/model/service-key.ts'
 import { type ConsulClient, failureOf } from './client.ts'
 import { type HealthEntry, isHealthEntries } from './entry.ts'
@@ -46,6 +46,10 @@ export class ServiceWatch {
   #turn = new AbortController()
   #ended: Promise<void> = Promise.resolve()
   #index: string | undefined
+  /** Of the last good answer, while nothing went wrong since: a removal that follows on it was witnessed. */
+  #seenIndex: string | undefined
+  /** Why the service answers empty. */
+  #emptiedBy: RemovalCause = 'absent'
   #resets = 0
   #limited = 0
   #failures = 0
@@ -145,7 +149,7 @@ export class ServiceWatch {
   gone(): void {
     const { context } = this.#given
     if (this.failing) context.report({ ok: true, scope: this.name })
-    if (this.#known.state.gone()) this.#emit(context.clock.now())
+    if (this.#known.state.gone()) this.#emit(context.clock.now(), this.#emptiedBy)
   }
 
   #begin(): AbortSignal {
@@ -206,14 +210,19 @@ export class ServiceWatch {
     const { state } = this.#known
     // An index that went back is forgiven when a blocking query, not only the read without one, came through.
     const settled = this.#resets === 0 || this.#index !== undefined
+    // Consul's index grows with every change: an answer that goes on from the one before tells of a deregistration, not of a loss.
+    const cause = this.#seenIndex !== undefined && BigInt(reading.index) > BigInt(this.#seenIndex) ? 'explicit' : 'absent'
+    this.#seenIndex = authoritative ? reading.index : undefined
+    const wasEmptied = state.emptied
     this.#index = reading.index
     if (settled) this.#resets = 0
     if (settled && authoritative) this.#backOff.reset()
     this.#limited = 0
     this.#failures = 0
     const changed = state.take(translation, authoritative)
+    if (state.emptied && !wasEmptied) this.#emptiedBy = cause
     // A group without endpoints says that they are gone: only what was there can be.
-    if (changed || (!this.#read && state.endpoints.length > 0)) this.#emit(context.clock.now())
+    if (changed || (!this.#read && state.endpoints.length > 0)) this.#emit(context.clock.now(), cause)
     // Such an answer is no good for what it lacks, and that would wait for the next change. ACLs are not over soon: they move the index.
     const lasting = reading.doubts.length > 0 && reading.doubts.every(doubt => doubt === 'acl-filtered')
     const passing = !authoritative && !lasting
@@ -243,9 +252,10 @@ export class ServiceWatch {
     context.report({ ok: false, code: reading.code, error: `service ${this.name}: ${reading.text}`, scope: this.name })
     // Consul may be another one when it comes back: ask for all there is.
     this.#index = undefined
+    this.#seenIndex = undefined
     if (this.#failures === settleAfterFailures && !this.#read) {
       // What a former run knew stays, through the prune after the sync too.
-      if (this.#known.state.endpoints.length > 0) this.#emit(context.clock.now())
+      if (this.#known.state.endpoints.length > 0) this.#emit(context.clock.now(), 'absent')
       this.#tell()
     }
     // Once at once; a Consul that does it again and again is asked less and less often (rule 3).
@@ -259,8 +269,8 @@ export class ServiceWatch {
     return (this.#given.settings.watches?.pollSeconds ?? 15) * 1000
   }
 
-  #emit(receivedAt: number): void {
-    this.#given.context.emit([{ id: this.name, service: this.#key, endpoints: this.#known.state.endpoints }], receivedAt)
+  #emit(receivedAt: number, cause: RemovalCause): void {
+    this.#given.context.emit([{ id: this.name, service: this.#key, endpoints: this.#known.state.endpoints }], receivedAt, cause)
   }
 }
 

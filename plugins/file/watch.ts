@@ -136,8 +136,9 @@ class FileRun {
     this.#hadFailed = false
     if (this.#error !== '') context.log.info({ path: this.#settings.path }, 'endpoints file is good again')
     this.#error = ''
-    if (changed.length > 0) context.emit(changed, receivedAt)
-    if (!this.#hasSynced) context.synced()
+    // What a good file no longer has somebody took out of it.
+    if (changed.length > 0) context.emit(changed, receivedAt, 'explicit')
+    if (!this.#hasSynced) context.synced({ cause: 'explicit' })
     this.#hasSynced = true
     context.report({ ok: true, notice: this.#noticeOfRefusals() })
   }

@@ -55,8 +55,9 @@ export class VmSource implements DiscoverySource {
     context.signal.addEventListener('abort', onAbort)
     try {
       this.#sweep(registry)
-      context.emit(registry.groups(), this.now())
-      context.synced({ warmingMs: Math.max(0, this.#warmUntil - this.now()) })
+      const isComplete = this.#warmUntil === -Infinity
+      context.emit(registry.groups(), this.now(), isComplete ? 'explicit' : 'absent')
+      context.synced({ warmingMs: Math.max(0, this.#warmUntil - this.now()), cause: isComplete ? 'explicit' : 'absent' })
       if (this.#damage !== undefined) context.report({ ok: false, code: 'state-damaged', error: this.#damage, scope: storeScope })
       this.#damage = undefined
       while (!isAborted(context)) {
@@ -149,7 +150,8 @@ export class VmSource implements DiscoverySource {
   }
 
   #publish({ groups, touched, events }: Outcome, receivedAt: number): void {
-    if (groups.length > 0) this.#context?.emit(groups, receivedAt)
+    // Agents say what goes, or the rules of leases do.
+    if (groups.length > 0) this.#context?.emit(groups, receivedAt, 'explicit')
     this.#keeper.note(touched)
     for (const event of events) this.#tell(event)
     // Disputes that end in other ways are taken back by the next report.

@@ -134,7 +134,17 @@ export const sourceBody = Type.Object({
   notices: Type.Array(Type.String()),
   services: Type.Integer(),
   endpoints: Type.Integer(),
-  held: Type.Integer(),
+  held: Type.Integer({ description: 'endpoints that the guard keeps although the source does not name them any more' }),
+  holds: Type.Array(
+    Type.Object({
+      service: Type.String(),
+      rule: choice(['empty', 'shrink']),
+      endpoints: Type.Integer(),
+      heldSeconds: Type.Number(),
+      confirmInSeconds: Type.Number({ description: 'until the source is read again to confirm it' }),
+      releaseInSeconds: Type.Number({ description: 'until it is believed unasked' }),
+    }),
+  ),
   restarts: Type.Integer(),
 })
 

@@ -46,10 +46,20 @@ export class AdminClient {
     const url = new URL(`${this.#base.pathname.replace(/\/$/, '')}/api/v1${path}`, this.#base)
     for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, String(value))
     const timeout = AbortSignal.timeout(patienceMs + waitMs)
+    return this.#send<Body>(url, { signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]) })
+  }
+
+  /** Has something done that takes no further words. */
+  async post<Body>(path: string): Promise<Body> {
+    const url = new URL(`${this.#base.pathname.replace(/\/$/, '')}/api/v1${path}`, this.#base)
+    return (await this.#send<Body>(url, { method: 'POST', signal: AbortSignal.timeout(patienceMs) })).body
+  }
+
+  async #send<Body>(url: URL, init: RequestInit): Promise<Answer<Body>> {
     let response: Response
     let text: string
     try {
-      response = await fetch(url, { headers: this.#headers, signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]) })
+      response = await fetch(url, { ...init, headers: this.#headers })
       text = await response.text()
     } catch (error) {
       throw this.#unreachable(error)

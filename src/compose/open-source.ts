@@ -28,7 +28,7 @@ export async function openSource(
     clock: systemClock,
     stateFolder: stateFolder(settings, one.name),
   })
-  return { name: one.name, type: plugin.type, instance, log }
+  return { name: one.name, type: plugin.type, instance, log, ...(one.guards === undefined ? {} : { guards: one.guards }) }
 }
 
 function isFile(type: string): boolean {

@@ -64,8 +64,11 @@ export interface DiscoverySource {
 
 export interface SourceContext {
   readonly signal: AbortSignal
-  /** Replaces these groups. Calls of a run that is over are dropped (fencing). `receivedAt`: `clock.now()` when the data arrived here. */
-  emit(groups: readonly EndpointGroup[], receivedAt?: number): void
+  /**
+   * Replaces these groups. Calls of a run that is over are dropped (fencing). `receivedAt`: `clock.now()` when the data arrived here.
+   * `cause`: why endpoints that these groups no longer have are gone; see RemovalCause. Default: `absent`.
+   */
+  emit(groups: readonly EndpointGroup[], receivedAt?: number, cause?: RemovalCause): void
   /** This run has emitted everything that exists. Calling it again after a later full read prunes again. */
   synced(known?: SyncedKnown): void
   /** The source was read successfully (`ok`), or a read failed while the run goes on (`error`, last good data stays). */
@@ -78,7 +81,17 @@ export interface SourceContext {
   readonly random: () => number
 }
 
+/**
+ * What a source witnessed of a removal (reference/discovery.md 5.3, 5.4). `explicit`: an event said so (a deregistration, a Kubernetes
+ * delete or terminating, an edit of a file, a change that follows without a gap on what was known before); it passes the guards at once.
+ * `absent`: the endpoints are merely missing in an answer (a first read, a re-list, a read after a failure); many at once are held.
+ */
+export type RemovalCause = 'explicit' | 'absent'
+
 export interface SyncedKnown {
+  /** Why groups that this run did not repeat are gone. Default: `absent`. */
+  readonly cause?: RemovalCause
+
   /**
    * What was emitted is all that the source knows, but it knows little yet: what exists announces itself by itself within this many ms
    * (agents whose leases were lost). Until then nothing that a running proxy has is taken from it for being unknown here.

@@ -1,13 +1,6 @@
-import type { SourceInstance, SourceLog } from './contract.ts'
-import { type HostGiven, SourceRun } from './source-run.ts'
+import { type HostedSource, type HostGiven, SourceRun } from './source-run.ts'
+export type { HostedSource } from './source-run.ts'
 import type { SourcesReader, SourceStatus } from './status.ts'
-
-export interface HostedSource {
-  readonly name: string
-  readonly type: string
-  readonly instance: SourceInstance
-  readonly log: SourceLog
-}
 
 /** A source that has told nothing yet, or a part that grows by itself. */
 export interface IncompleteSource {
@@ -70,6 +63,10 @@ export class SourceHost implements SourcesReader {
   get incomplete(): readonly IncompleteSource[] {
     this.#incomplete ??= [...this.#runs.values()].flatMap(({ name, type, told }) => (told === 'all' ? [] : [{ name, type, told }]))
     return this.#incomplete
+  }
+
+  releaseGuard(name: string): number | undefined {
+    return this.#runs.get(name)?.releaseGuard()
   }
 
   get allSynced(): boolean {

@@ -1,23 +1,33 @@
 import { errorText } from '../model/errors.ts'
-import type { EndpointGroup } from '../model/endpoint-group.ts'
+import type { PoolGuards, SourceGuards } from '../model/pool-rule.ts'
+import type { ServiceKey } from '../model/service-key.ts'
 import { BackOff } from './back-off.ts'
 import type { Clock, SourceContext, SourceInstance, SourceLog, Wanted } from './contract.ts'
 import { FreshnessLog } from './freshness-log.ts'
+import { type GuardBounds, guardBounds } from './guard-bounds.ts'
+import { type GroupSink, GuardedSink } from './guarded-sink.ts'
 import type { SourceStatus } from './status.ts'
-
-/** Where a source's groups go: the endpoint table. */
-export interface GroupSink {
-  apply(source: { readonly name: string; readonly type: string }, groups: readonly EndpointGroup[], receivedAt: number): void
-  prune(source: string, keep: ReadonlySet<string>, receivedAt: number): number
-  countOf(source: string): { services: number; endpoints: number }
-}
 
 export interface HostGiven {
   readonly sink: GroupSink
   readonly wanted: Wanted
   readonly clock: Clock
   readonly random: () => number
+  /** What a ServicePool says about the guards of a service; default: nothing. */
+  readonly guardsOf?: (service: ServiceKey) => PoolGuards | undefined
 }
+
+/** A source with what it runs by. */
+export interface HostedSource {
+  readonly name: string
+  readonly type: string
+  readonly instance: SourceInstance
+  readonly log: SourceLog
+  readonly guards?: SourceGuards
+}
+
+/** How often the age of a source is looked at. */
+const ageCheckMs = 1000
 
 /** Errors under this many ms after a run's start do not reset its back-off. */
 const settledMs = 10_000
@@ -34,6 +44,8 @@ export class SourceRun {
   readonly #given: HostGiven
   readonly #onTold: () => void
   readonly #freshness = new FreshnessLog()
+  readonly #sink: GuardedSink
+  readonly #guards: SourceGuards | undefined
   readonly #stopped = new AbortController()
   #current: AbortController | undefined
   #done: Promise<void> = Promise.resolve()
@@ -41,13 +53,23 @@ export class SourceRun {
   #warmUntil = -Infinity
   #restarts = 0
 
-  constructor(source: { name: string; type: string; instance: SourceInstance; log: SourceLog }, given: HostGiven, onTold: () => void) {
+  constructor(source: HostedSource, given: HostGiven, onTold: () => void) {
     this.name = source.name
     this.type = source.type
     this.#instance = source.instance
     this.#log = source.log
     this.#given = given
     this.#onTold = onTold
+    this.#guards = source.guards
+    this.#sink = new GuardedSink({
+      source,
+      sink: given.sink,
+      clock: given.clock,
+      random: given.random,
+      boundsOf: service => guardBounds(this.#guards, service === undefined ? undefined : given.guardsOf?.(service)),
+      signal: this.#stopped.signal,
+      onDoubt: () => this.resync(),
+    })
   }
 
   get synced(): boolean {
@@ -61,6 +83,7 @@ export class SourceRun {
   }
 
   start(): void {
+    void this.#watchAge()
     this.#done = this.#keepRunning()
   }
 
@@ -69,6 +92,11 @@ export class SourceRun {
     this.#stopped.abort()
     this.#current?.abort()
     await this.#done
+  }
+
+  /** Believes the source in all that its guard holds; gives how many endpoints that concerns. */
+  releaseGuard(): number {
+    return this.#sink.release()
   }
 
   /** Ends the current run, so that the next one reads everything anew. */
@@ -83,13 +111,14 @@ export class SourceRun {
     return {
       name: this.name,
       type: this.type,
-      state: this.#freshness.state(this.#synced, clock.now(), maxQuietMs),
+      state: this.#freshness.state(this.#synced, clock.now(), maxQuietMs, this.#bounds.maxStaleSeconds * 1000),
       lastSuccess: success?.wall,
       ageSeconds: success === undefined ? undefined : (clock.now() - success.mono) / 1000,
       error: this.#freshness.error,
       notices: this.#freshness.notices,
       ...sink.countOf(this.name),
-      held: 0,
+      held: this.#sink.held,
+      holds: this.#sink.holds(),
       restarts: this.#restarts,
     }
   }
@@ -123,25 +152,26 @@ export class SourceRun {
   }
 
   #context(signal: AbortSignal): SourceContext {
-    const { sink, wanted, clock, random } = this.#given
+    const { wanted, clock, random } = this.#given
     const seen = new Set<string>()
+    const begunAt = clock.now()
     return {
       signal,
       wanted,
       clock,
       random,
       log: this.#log,
-      emit: (groups, receivedAt = clock.now()) => {
+      emit: (groups, receivedAt = clock.now(), cause = 'absent') => {
         if (signal.aborted) return
         for (const group of groups) {
           if (group.endpoints.length === 0) seen.delete(group.id)
           else seen.add(group.id)
         }
-        sink.apply(this, groups, receivedAt)
+        this.#sink.emit(groups, receivedAt, cause)
       },
-      synced: ({ warmingMs = 0 } = {}) => {
+      synced: ({ warmingMs = 0, cause = 'absent' } = {}) => {
         if (signal.aborted) return
-        const pruned = sink.prune(this.name, seen, clock.now())
+        const pruned = this.#sink.complete(seen, begunAt, cause)
         if (pruned > 0) this.#log.info({ source: this.name, pruned }, 'groups that the source no longer has were removed')
         this.#report({ ok: true })
         if (this.#synced) return
@@ -166,7 +196,25 @@ export class SourceRun {
     })
   }
 
+  get #bounds(): GuardBounds {
+    return guardBounds(this.#guards)
+  }
+
+  /** Degrades or drops what was not read for too long, where the settings ask for that. */
+  async #watchAge(): Promise<void> {
+    const { onStale, maxStaleSeconds } = this.#bounds
+    if (onStale === 'keep') return
+    const { clock } = this.#given
+    const isOver = (): boolean => this.#stopped.signal.aborted
+    while (!isOver()) {
+      await clock.sleep(ageCheckMs, this.#stopped.signal)
+      if (isOver() || !this.#freshness.isExpired(clock.now(), maxStaleSeconds * 1000)) continue
+      this.#sink.expire(onStale)
+    }
+  }
+
   #report(freshness: Parameters<FreshnessLog['report']>[0]): void {
+    if (freshness.ok) this.#sink.renew()
     this.#freshness.report(freshness, { mono: this.#given.clock.now(), wall: this.#given.clock.wall() })
   }
 }

@@ -1,3 +1,5 @@
+import type { GuardHold } from './guard.ts'
+
 /** `syncing` until the first full read; `lagging`, `stale` by age; `disabled` by the operator (reference/discovery.md 5). */
 export type SourceState = 'syncing' | 'live' | 'lagging' | 'stale' | 'expired' | 'disabled'
 
@@ -16,6 +18,8 @@ export interface SourceStatus {
   readonly endpoints: number
   /** Endpoints held by a guard. */
   readonly held: number
+  /** What the guard holds, by service. */
+  readonly holds: readonly GuardHold[]
   readonly restarts: number
 }
 
@@ -24,6 +28,8 @@ export interface SourcesReader {
   statuses(): readonly SourceStatus[]
   /** Restarts the source's run, which reads everything anew; false when there is no such source. */
   resync(name: string): boolean
+  /** Believes a source in all that its guard holds: gives how many endpoints that concerns, undefined when there is no such source. */
+  releaseGuard(name: string): number | undefined
   /** Resolves once every source has synced or failed its first attempt's bound; see readiness. */
   readonly allSynced: boolean
 }

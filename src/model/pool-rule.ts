@@ -60,3 +60,11 @@ export interface PoolGuards {
   readonly maxStaleSeconds?: number
   readonly onStale?: 'keep' | 'degrade' | 'drop'
 }
+
+/** Bounds of a source's guards, as in isthmus.yaml; a ServicePool may say otherwise for its services. */
+export interface SourceGuards extends PoolGuards {
+  /** False: what the source says is believed at once. */
+  readonly enabled?: boolean
+  /** Percent of the whole source; a greater loss at once is held. */
+  readonly sourceShrinkPercent?: number
+}

@@ -46,12 +46,35 @@ const manifests = Type.Object(
   closed,
 )
 
+const guardSeconds = (description: string) => Type.Optional(Type.Number({ minimum: 0, maximum: 30 * 86_400, description }))
+const guards = Type.Object(
+  {
+    enabled: Type.Optional(Type.Boolean({ description: 'false: what the source says is believed at once (true)' })),
+    emptyHoldSeconds: guardSeconds('a service that is suddenly empty is kept so long, then read again and believed (30); 0: not at all'),
+    shrinkPercent: Type.Optional(
+      Type.Number({ minimum: 1, maximum: 100, description: 'a service of at least 4 endpoints that loses more at once is kept (50)' }),
+    ),
+    shrinkHoldSeconds: guardSeconds('so long at most, unless further reads confirm the loss step by step (900); 0: not at all'),
+    sourceShrinkPercent: Type.Optional(
+      Type.Number({
+        minimum: 1,
+        maximum: 100,
+        description: 'so does a source of at least 10 endpoints that loses more of all it has (20)',
+      }),
+    ),
+    maxStaleSeconds: guardSeconds('a source that was not read for longer is expired (86400)'),
+    onStale: Type.Optional(choice(['keep', 'degrade', 'drop'], 'what becomes of its endpoints then (keep)')),
+  },
+  { ...closed, description: 'what is believed of a source that loses endpoints without a witness, or falls silent' },
+)
+
 /** Keys that every source has. Its own are the plugin's. */
 export const sourceBase = {
   name: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$', description: 'unique; what the API and commands call it' }),
   type: Type.String({ minLength: 1, description: 'the mechanism, or ./file.ts of your own' }),
   namespace: Type.Optional(Type.String({ pattern: '^[^/\\s]+$', description: 'of its services that come without one (default)' })),
   addresses: Type.Optional(addresses),
+  guards: Type.Optional(guards),
 }
 
 export const settingsSchema = Type.Object(

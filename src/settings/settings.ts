@@ -1,3 +1,5 @@
+import type { SourceGuards } from '../model/pool-rule.ts'
+
 /** The effective settings of one gateway: isthmus.yaml with environment and flags applied, checked, defaults filled in (interface.md). */
 export interface Settings {
   readonly id: string
@@ -51,6 +53,7 @@ export interface SourceSettings {
   readonly type: string
   readonly namespace: string
   readonly addresses: AddressRules
+  readonly guards?: SourceGuards
   /** The plugin's own keys, checked against its schema. */
   readonly own: Readonly<Record<string, unknown>>
 }

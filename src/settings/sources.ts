@@ -28,7 +28,7 @@ export function readSources(
   const names = new Map<string, number>()
   const checks = new Map<string, { schema: Record<string, unknown>; validate: ReturnType<typeof compileCheck> }>()
   const sources = [...given].map(([index, source]): SourceSettings => {
-    const { name, type, namespace, addresses, ...own } = source
+    const { name, type, namespace, addresses, guards, ...own } = source
     const first = names.get(name)
     if (first === undefined) names.set(name, index)
     else problems.push({ path: ['sources', index, 'name'], text: `"${name}" is already the name of sources[${first}]: names are unique` })
@@ -37,6 +37,7 @@ export function readSources(
       name,
       namespace: namespace ?? 'default',
       addresses: { allow: addresses?.allow ?? defaults?.addresses?.allow ?? [], only: addresses?.only ?? defaults?.addresses?.only ?? [] },
+      ...(guards === undefined ? {} : { guards }),
     }
     if (type.startsWith('.') || type.startsWith('/')) return { ...base, type: absolutePath(type, folder), own }
     const plugin = plugins.find(one => one.type === type)

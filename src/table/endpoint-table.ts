@@ -176,6 +176,27 @@ export class EndpointTable implements TableReader {
     return { services: services.size, endpoints }
   }
 
+  /** A group as it was applied last. */
+  group(source: string, id: string): EndpointGroup | undefined {
+    const service = this.#homes.get(source)?.get(id)
+    return service === undefined ? undefined : this.#pools.get(service)?.shards.get(source)?.groups.get(id)
+  }
+
+  /** All groups of a source. */
+  *groupsOf(source: string): Iterable<EndpointGroup> {
+    for (const id of [...(this.#homes.get(source)?.keys() ?? [])]) {
+      const group = this.group(source, id)
+      if (group !== undefined) yield group
+    }
+  }
+
+  /** Endpoints that a source has under a service. */
+  countIn(source: string, service: ServiceKey): number {
+    let count = 0
+    for (const { endpoints } of this.#pools.get(service)?.shards.get(source)?.groups.values() ?? []) count += endpoints.length
+    return count
+  }
+
   /** Merges what was marked and tells the listeners what changed. Does nothing when nothing was marked. */
   settle(): void {
     if (!this.#isDirty) return

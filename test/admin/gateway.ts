@@ -116,6 +116,7 @@ export class FakeGateway {
       sources: {
         statuses: () => this.sources,
         resync: name => (this.resyncs.push(name), this.sources.some(one => one.name === name)),
+        releaseGuard: name => this.sources.find(one => one.name === name)?.held,
         allSynced: true,
       },
       proxies: {
@@ -174,6 +175,7 @@ function sourceStatus(given: Partial<SourceStatus> & Pick<SourceStatus, 'name' |
     services: 1,
     endpoints: 2,
     held: 0,
+    holds: [],
     restarts: 0,
     ...given,
   }

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { serviceKey } from '../../src/model/service-key.ts'
 import { FakeGateway, someRoutes } from '../admin/gateway.ts'
 import { isthmus, listening, type Ran } from './cli.ts'
 
@@ -22,6 +23,29 @@ vms   vm      stale  60s  1         2          connection refused
 `,
   )
   t.match((await isthmus(['sources', '-o', 'wide'], { env })).out, /HELD +RESTARTS/)
+})
+
+t.test('what a guard holds, and how it is released', async t => {
+  const gateway = new FakeGateway()
+  const holds = [
+    { service: serviceKey('default', 'web'), rule: 'shrink', endpoints: 3, heldSeconds: 20, confirmInSeconds: 10, releaseInSeconds: 880 },
+  ] as const
+  gateway.sources = gateway.sources.slice(0, 1).map(source => ({ ...source, held: 3, holds }))
+  const { env } = await listening(t, gateway)
+  prints(
+    t,
+    await isthmus(['sources'], { env }),
+    `
+NAME  TYPE    STATE  AGE  SERVICES  ENDPOINTS  ERROR
+dc1   consul  live   1s   1         2          -
+dc1: 3 of default/web kept by the shrink guard; read again in 10s, released in 14m at the latest
+dc1: if they are really gone: isthmus sources release-guard dc1
+`,
+  )
+  prints(t, await isthmus(['sources', 'release-guard', 'dc1'], { env }), '\ndc1: 3 endpoints released\n')
+  prints(t, await isthmus(['sources', 'resync', 'dc1'], { env }), '\ndc1 is read anew\n')
+  t.same(gateway.resyncs, ['dc1'])
+  t.match(await isthmus(['sources', 'release-guard', 'nope'], { env }), { code: 1, err: /no source "nope"/ })
 })
 
 t.test('services, with filters', async t => {

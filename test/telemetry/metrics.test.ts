@@ -47,11 +47,12 @@ t.test('every metric of interface.md is there under its name', async t => {
     services: 1,
     endpoints: 2,
     held: 0,
+    holds: [],
     restarts: 0,
   } as const
   metrics.observe({
     table,
-    sources: { statuses: () => [status], resync: () => false, allSynced: true },
+    sources: { statuses: () => [status], resync: () => false, releaseGuard: () => 0, allSynced: true },
     proxies: {
       proxies: () => [
         {

@@ -15,6 +15,7 @@ export function sourceBodyOf(status: SourceStatus): SourceBody {
     services: status.services,
     endpoints: status.endpoints,
     held: status.held,
+    holds: status.holds.map(hold => ({ ...hold })),
     restarts: status.restarts,
   }
 }

@@ -19,7 +19,7 @@ const order = {
   },
 }
 
-/** `GET /sources`, `GET /sources/{name}`, `POST /sources/{name}/resync`. */
+/** `GET /sources`, `GET /sources/{name}`, `POST /sources/{name}/resync`, `POST /sources/{name}/release-guard`. */
 export function addSources(app: FastifyInstance, context: RouteContext): void {
   const { sources } = context.readers
   const tags = ['sources']
@@ -66,6 +66,25 @@ export function addSources(app: FastifyInstance, context: RouteContext): void {
       const { name } = request.params
       if (!sources.resync(name)) throw unknown(name)
       return reply.code(202).send({ name, resync: 'started' })
+    },
+  )
+  app.post<{ Params: Static<typeof sourceParams> }>(
+    '/sources/:name/release-guard',
+    {
+      config: { access: 'operate' },
+      schema: {
+        summary: 'Believe a source in what its guard holds',
+        description: 'Endpoints that the source does not name any more and that are kept as suspect are removed at once.',
+        tags,
+        params: sourceParams,
+        querystring: noQuery,
+        response: { 200: Type.Object({ name: Type.String(), released: Type.Integer({ description: 'endpoints' }) }) },
+      },
+    },
+    ({ params: { name } }) => {
+      const released = sources.releaseGuard(name)
+      if (released === undefined) throw unknown(name)
+      return { name, released }
     },
   )
 }

@@ -1,0 +1,121 @@
+import type { EndpointGroup } from '../model/endpoint-group.ts'
+import { held } from '../model/held.ts'
+import type { Clock, RemovalCause } from './contract.ts'
+import { type GuardedTable, type GuardHold, SourceGuard } from './guard.ts'
+import type { GuardBounds } from './guard-bounds.ts'
+import type { ServiceKey } from '../model/service-key.ts'
+
+/** Where a source's groups go: the endpoint table. */
+export interface GroupSink extends GuardedTable {
+  apply(source: { readonly name: string; readonly type: string }, groups: readonly EndpointGroup[], receivedAt: number): void
+  prune(source: string, keep: ReadonlySet<string>, receivedAt: number): number
+  countOf(source: string): { services: number; endpoints: number }
+  groupsOf(source: string): Iterable<EndpointGroup>
+}
+
+export interface GuardedSinkGiven {
+  readonly source: { readonly name: string; readonly type: string }
+  readonly sink: GroupSink
+  readonly clock: Clock
+  readonly random: () => number
+  /** Of a service, or of the source as a whole. */
+  readonly boundsOf: (service: ServiceKey | undefined) => GuardBounds
+  /** Ends the timer. */
+  readonly signal: AbortSignal
+  /** Something is held that a further read would confirm or bring back. */
+  readonly onDoubt: () => void
+}
+
+/** The way of one source's groups into the table, through its guard; and what becomes of them when the source is gone for too long. */
+export class GuardedSink {
+  readonly #given: GuardedSinkGiven
+  readonly #guard: SourceGuard
+  /** While the source counts as expired: groups as they were before that. */
+  readonly #aged = new Map<string, EndpointGroup>()
+  #isExpired = false
+  #wakeAt = Infinity
+  #woken = new AbortController()
+
+  constructor(given: GuardedSinkGiven) {
+    this.#given = given
+    const { source, sink, random, boundsOf } = given
+    this.#guard = new SourceGuard({ source: source.name, table: sink, random, boundsOf })
+  }
+
+  emit(groups: readonly EndpointGroup[], receivedAt: number, cause: RemovalCause): void {
+    const { source, sink, clock } = this.#given
+    if (this.#isExpired) this.renew()
+    sink.apply(source, this.#guard.pass(groups, cause, clock.now()), receivedAt)
+    this.#schedule()
+  }
+
+  /** A read that began at `begunAt` is complete: what it did not repeat goes, through the guard. Gives how many groups. */
+  complete(seen: ReadonlySet<string>, begunAt: number, cause: RemovalCause): number {
+    const { source, sink, clock } = this.#given
+    const gone: EndpointGroup[] = []
+    for (const { id, service } of sink.groupsOf(source.name)) {
+      if (!seen.has(id) && !this.#guard.isGone({ id, service })) gone.push({ id, service, endpoints: [] })
+    }
+    this.emit(gone, clock.now(), cause)
+    sink.apply(source, this.#guard.confirmed(begunAt), clock.now())
+    this.#schedule()
+    return gone.length
+  }
+
+  /** Believes the source in all that is held; gives how many endpoints that concerns. */
+  release(): number {
+    const count = this.#guard.held
+    this.#given.sink.apply(this.#given.source, this.#guard.release(), this.#given.clock.now())
+    return count
+  }
+
+  get held(): number {
+    return this.#guard.held
+  }
+
+  holds(): readonly GuardHold[] {
+    return this.#guard.holds(this.#given.clock.now())
+  }
+
+  /** Nothing was heard of the source for too long: its endpoints are degraded or dropped, if its settings say so (discovery.md 5.6). */
+  expire(policy: 'degrade' | 'drop'): void {
+    if (this.#isExpired) return
+    this.#isExpired = true
+    const { source, sink, clock } = this.#given
+    const text = `${source.name} was not read for longer than guards.maxStaleSeconds`
+    const aged: EndpointGroup[] = []
+    for (const group of sink.groupsOf(source.name)) {
+      this.#aged.set(group.id, group)
+      aged.push({ ...group, endpoints: policy === 'drop' ? [] : group.endpoints.map(endpoint => held(endpoint, 'age', text)) })
+    }
+    sink.apply(source, aged, clock.now())
+  }
+
+  /** The source is heard of again: what it said before is in force until it says something else. */
+  renew(): void {
+    if (!this.#isExpired) return
+    this.#isExpired = false
+    const former = [...this.#aged.values()]
+    this.#aged.clear()
+    this.#given.sink.apply(this.#given.source, former, this.#given.clock.now())
+  }
+
+  /** One timer, for what is held next. */
+  #schedule(): void {
+    const at = this.#guard.nextAt
+    if (at >= this.#wakeAt) return
+    this.#wakeAt = at
+    this.#woken.abort()
+    this.#woken = new AbortController()
+    const { clock, signal } = this.#given
+    const woken = this.#woken.signal
+    void clock.sleep(Math.max(0, at - clock.now()), AbortSignal.any([signal, woken])).then(() => {
+      if (signal.aborted || woken.aborted) return
+      this.#wakeAt = Infinity
+      const { released, reread } = this.#guard.due(clock.now())
+      this.#given.sink.apply(this.#given.source, released, clock.now())
+      this.#schedule()
+      if (reread) this.#given.onDoubt()
+    })
+  }
+}
