@@ -110,6 +110,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
       consulSources: consulSources(settings),
       sources: knownSources(settings),
       environment,
+      now: clock.wall(),
     })
     store.settle(objects, result)
     return result

@@ -23,14 +23,43 @@ export interface IrListener {
   readonly address: string
   readonly port: number
   readonly statPrefix: string
-  /** Name of the IrRouteConfig it serves. */
-  readonly routeConfig: string
+  /** A PROXY header (v1 or v2) comes before everything else. */
+  readonly proxyProtocol?: true
+  /** What connections get: with TLS, the chain whose server name fits best; else the only one. */
+  readonly chains: readonly IrChain[]
   /** `X-Forwarded-Proto` is trusted from this many hops. */
   readonly trustedHops: number
   /** What the listener takes its requests for: INSECURE: cleartext, SECURE: TLS ended before us, XFP: by X-Forwarded-Proto. */
   readonly securityModel: 'INSECURE' | 'SECURE' | 'XFP'
   readonly origin: ObjectRef
 }
+
+export interface IrChain {
+  /** Unique in its listener. */
+  readonly name: string
+  /** Names that clients ask for by SNI, exact or `*.suffix`; empty: any, or none. */
+  readonly serverNames: readonly string[]
+  /** Undefined: cleartext. */
+  readonly tls?: IrTermination
+  /** Name of the IrRouteConfig that serves its requests. */
+  readonly routeConfig: string
+}
+
+/** How TLS from clients is ended. Certificates and authorities are names of secrets. */
+export interface IrTermination {
+  readonly certificate: string
+  /** Whose certificates clients may show; they need not, unless `clientCertificateRequired`. */
+  readonly validation?: string
+  readonly clientCertificateRequired: boolean
+  /** Protocols offered, the preferred first; empty: none. */
+  readonly alpn: readonly string[]
+  readonly minVersion?: TlsVersion
+  readonly maxVersion?: TlsVersion
+  readonly cipherSuites: readonly string[]
+  readonly curves: readonly string[]
+}
+
+export type TlsVersion = 'v1.0' | 'v1.1' | 'v1.2' | 'v1.3'
 
 export interface IrRouteConfig {
   readonly name: string

@@ -1,7 +1,7 @@
 import type { HiddenText } from '../model/hidden-text.ts'
 
 /** What Envoy fetches by SDS: renewed without touching the listeners and clusters that name it (xds.md 1.4). */
-export type IrSecret = IrCertificate | IrValidation
+export type IrSecret = IrCertificate | IrValidation | IrCertificateFiles | IrValidationFile
 
 /** A certificate chain, leaf first, with its private key; both PEM. */
 export interface IrCertificate {
@@ -18,4 +18,18 @@ export interface IrValidation {
   readonly name: string
   readonly trustedCa: string
   readonly crl?: string
+}
+
+/** Files on the machine of the Envoy, which follows them itself when their folder changes. */
+export interface IrCertificateFiles {
+  readonly kind: 'certificate-files'
+  readonly name: string
+  readonly certificateFile: string
+  readonly keyFile: string
+}
+
+export interface IrValidationFile {
+  readonly kind: 'validation-file'
+  readonly name: string
+  readonly trustedCaFile: string
 }

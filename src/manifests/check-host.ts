@@ -1,3 +1,4 @@
+import { checkTlsOptions, tlsNotices } from './check-tls.ts'
 import { checkHostname, checkSelector } from './check-values.ts'
 import type { KindFindings } from './checked-object.ts'
 import type { HostSpec } from './schema/host.ts'
@@ -6,17 +7,20 @@ import type { HostSpec } from './schema/host.ts'
 export function checkHost(spec: HostSpec): KindFindings {
   const both = spec.mappingSelector !== undefined && spec.selector !== undefined
   const exclusive = spec.tls !== undefined && spec.tlsContext !== undefined
-  const tls = (['tlsSecret', 'tlsContext', 'tls'] as const).filter(field => spec[field] !== undefined)
+  const { tls } = spec
+  const twice = spec.tlsSecret !== undefined && tls?.cert_chain_file !== undefined
   return {
     problems: [
       ...checkHostname(['spec', 'hostname'], withoutPort(spec.hostname)),
       ...checkSelector(['spec', 'mappingSelector'], spec.mappingSelector),
       ...checkSelector(['spec', 'selector'], spec.selector),
       ...(exclusive ? [{ path: ['spec', 'tls'], text: 'give tls or tlsContext, not both' }] : []),
+      ...(twice ? [{ path: ['spec', 'tls', 'cert_chain_file'], text: 'give tlsSecret or cert_chain_file, not both' }] : []),
+      ...(tls === undefined ? [] : checkTlsOptions(['spec', 'tls'], tls)),
     ],
     notices: [
       ...(both ? ['spec.selector has no effect beside spec.mappingSelector'] : []),
-      ...(tls.length > 0 ? ['TLS is not ended here yet: requests reach this Host only through cleartext Listeners'] : []),
+      ...(tls === undefined ? [] : tlsNotices('spec.tls', tls)),
     ],
     unsupported: [],
   }

@@ -21,10 +21,9 @@ export function checkListener(spec: ListenerSpec): KindFindings {
     ...checkBinding(spec),
     ...checkSelector(['spec', 'hostBinding', 'selector'], spec.hostBinding.selector),
   ]
-  const missing = stack.filter(element => element !== 'HTTP' && element !== 'TCP')
+  const missing = stack.filter(element => element === 'UDP')
   if (stack.includes('HTTP') && missing.length === 0) return { problems, notices: [], unsupported: [] }
-  // Serving the port without what was asked for would take TLS clients' requests in cleartext, or misread PROXY headers as requests.
-  const lacks = missing.length > 0 ? missing.join(' and ') : 'TCP without HTTP'
+  const lacks = missing.length > 0 ? 'HTTP/3 (UDP)' : `${stack.join(' over ')} without HTTP`
   return {
     problems,
     notices: [],
@@ -33,7 +32,8 @@ export function checkListener(spec: ListenerSpec): KindFindings {
   }
 }
 
-function protocolStack(spec: ListenerSpec): readonly Element[] {
+/** The protocols of a Listener, outermost last. Empty when the object is wrong. */
+export function protocolStack(spec: ListenerSpec): readonly Element[] {
   return spec.protocolStack ?? (spec.protocol === undefined ? [] : stacks[spec.protocol])
 }
 

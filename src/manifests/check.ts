@@ -5,6 +5,8 @@ import { checkListener } from './check-listener.ts'
 import { checkMapping } from './check-mapping.ts'
 import { checkAuthService, checkLogService, checkRateLimitService, checkTracingService } from './check-services.ts'
 import { checkSchema } from './check-schema.ts'
+import { checkSecret } from './check-secret.ts'
+import { checkTlsContext } from './check-tls.ts'
 import { checkServicePool } from './check-service-pool.ts'
 import type { CheckedObject, Finding, KindFindings } from './checked-object.ts'
 import { pathText } from './field-path.ts'
@@ -60,6 +62,10 @@ function kindRules(object: CheckedObject): KindFindings {
       return checkListener(object.spec)
     case 'Host':
       return checkHost(object.spec)
+    case 'TLSContext':
+      return checkTlsContext(object.spec)
+    case 'Secret':
+      return checkSecret(object.spec)
     case 'AuthService':
       return checkAuthService(object.spec)
     case 'RateLimitService':

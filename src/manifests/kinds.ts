@@ -5,6 +5,7 @@ import { listenerSchema } from './schema/listener.ts'
 import { mappingSchema } from './schema/mapping.ts'
 import { authServiceSchema, logServiceSchema, rateLimitServiceSchema, tracingServiceSchema } from './schema/services.ts'
 import { consulResolverSchema, kubernetesResolverSchema } from './schema/resolvers.ts'
+import { secretSchema, tlsContextSchema } from './schema/tls.ts'
 import { servicePoolSchema } from './schema/service-pool.ts'
 
 /** The API version of the route configuration we read (emissary-resources.md 0). */
@@ -20,6 +21,8 @@ export const servedSchemas = {
   ConsulResolver: consulResolverSchema,
   KubernetesServiceResolver: kubernetesResolverSchema,
   KubernetesEndpointResolver: kubernetesResolverSchema,
+  TLSContext: tlsContextSchema,
+  Secret: secretSchema,
   AuthService: authServiceSchema,
   RateLimitService: rateLimitServiceSchema,
   LogService: logServiceSchema,
@@ -37,11 +40,12 @@ const networkingApi = 'networking.k8s.io/v1'
 /** The API version that a served kind is read of. */
 export function apiOf(kind: ServedKind): string {
   if (kind === 'ServicePool') return ownApi
+  if (kind === 'Secret') return 'v1'
   return kind === 'Ingress' || kind === 'IngressClass' ? networkingApi : emissaryApi
 }
 
 /** Kinds of the API that are accepted and have no effect yet. */
-export const laterKinds: readonly string[] = ['TCPMapping', 'TLSContext', 'Module', 'DevPortal']
+export const laterKinds: readonly string[] = ['TCPMapping', 'Module', 'DevPortal']
 
 /** Kinds of our own. */
 export const ownKinds: readonly string[] = ['ServicePool']
@@ -52,7 +56,7 @@ export function isServedKind(kind: string): kind is ServedKind {
 
 /** JSON Schema of a whole object of the kind, for editors (`isthmus schema KIND`); undefined for a kind without a schema. Case does not count. */
 export function kindSchema(kind: string): Record<string, unknown> | undefined {
-  const found = Object.keys(servedSchemas).find(name => name.toLowerCase() === kind.toLowerCase())
+  const found = schemaKinds.find(name => name.toLowerCase() === kind.toLowerCase())
   if (found === undefined || !isServedKind(found)) return undefined
   const names = { type: 'object', additionalProperties: { type: 'string' } }
   return {
@@ -75,5 +79,5 @@ export function kindSchema(kind: string): Record<string, unknown> | undefined {
   }
 }
 
-/** Names that `kindSchema` knows. */
-export const schemaKinds: readonly string[] = Object.keys(servedSchemas)
+/** Names that `kindSchema` knows: a Secret has no spec, Kubernetes' own schema says what it is. */
+export const schemaKinds: readonly string[] = Object.keys(servedSchemas).filter(kind => kind !== 'Secret')

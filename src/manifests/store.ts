@@ -42,7 +42,9 @@ export class ManifestStore implements ObjectsReader {
   readonly #sources = new Map<string, { run: number; readonly groups: Map<string, Group> }>()
   readonly #lastGood = new Map<string, CheckedObject>()
   readonly #listeners = new Set<() => void>()
+  /** What compile said, and of which version: one that was read since has no verdict yet. */
   #verdicts: ReadonlyMap<string, StoredVerdict> = new Map()
+  #judged: ReadonlyMap<string, Manifest> = new Map()
   #warnings: readonly string[] = []
 
   /** @param ambassadorIds names under which this gateway takes objects (`ambassadorId` of the settings) */
@@ -115,6 +117,7 @@ export class ManifestStore implements ObjectsReader {
     for (const { id, current } of objects)
       if (current !== undefined && result.verdicts.get(id)?.served === 'current') this.#lastGood.set(id, current)
     this.#verdicts = result.verdicts
+    this.#judged = new Map(objects.map(({ id, manifest }) => [id, manifest]))
     this.#warnings = result.warnings
   }
 
@@ -138,7 +141,8 @@ export class ManifestStore implements ObjectsReader {
     if (status.state === 'ignored') return { ...status, lastGood: false }
     if (holder !== undefined && holder.manifest !== manifest)
       return { ...status, ...duplicateOf(holder.manifest, manifest), lastGood: false }
-    const verdict = this.#verdicts.get(objectId(manifest))
+    const id = objectId(manifest)
+    const verdict = this.#judged.get(id) === manifest ? this.#verdicts.get(id) : undefined
     if (verdict?.ignored !== undefined)
       return { ...status, state: 'ignored', notices: [...status.notices, verdict.ignored], lastGood: false }
     const problems: readonly FieldProblem[] = [
@@ -150,7 +154,7 @@ export class ManifestStore implements ObjectsReader {
       state: problems.length > 0 ? 'refused' : 'accepted',
       problems,
       notices: [...status.notices, ...(verdict?.notices ?? [])],
-      lastGood: problems.length > 0 && verdict?.served === 'lastGood',
+      lastGood: problems.length > 0 && (verdict === undefined ? this.#lastGood.has(id) : verdict.served === 'lastGood'),
     }
   }
 

@@ -2,6 +2,7 @@ import { describe, isMapping } from './check-schema.ts'
 import type { ManifestProblem } from './contract.ts'
 import { type FieldPath, pathText } from './field-path.ts'
 import type { Manifest } from './object.ts'
+import { readSecret } from './secret.ts'
 
 export interface ReadValue {
   readonly objects: readonly Manifest[]
@@ -63,8 +64,10 @@ function toManifest(value: unknown, context: ReadContext): Manifest | Refusal {
       [stray],
       `${kind} ${namespace}/${name}: unknown field "${stray}" at the top level; fields of a ${kind} belong under spec`,
     )
+  const secret = kind === 'Secret' && apiVersion === 'v1' ? readSecret(value) : undefined
+  if (secret !== undefined && 'path' in secret) return refusal(secret.path, `Secret ${namespace}/${name}: ${secret.text}`)
   return makeManifest(
-    { apiVersion, kind, namespace, name, labels: labels.map, annotations: annotations.map, spec: value['spec'] ?? nothing },
+    { apiVersion, kind, namespace, name, labels: labels.map, annotations: annotations.map, spec: secret ?? value['spec'] ?? nothing },
     context.locate,
   )
 }

@@ -31,7 +31,7 @@ export function mapping(place: string, spec: string): string {
 /** A store with its compile round, as compose has it. */
 export class Round {
   readonly store = new ManifestStore(['default'])
-  readonly #run = this.store.begin('files')
+  readonly run = this.store.begin('files')
   readonly #given: Given
 
   constructor(given: Given = {}) {
@@ -41,7 +41,7 @@ export class Round {
   /** Replaces all objects, compiles, settles. */
   apply(...documents: readonly string[]): CompileResult {
     const { objects, problems } = parseManifests(documents.join('---\n'), { file: 'm.yaml', namespace: 'default' })
-    this.#run.emit([{ id: 'm.yaml', objects, problems, keep: problems.length > 0 }])
+    this.run.emit([{ id: 'm.yaml', objects, problems, keep: problems.length > 0 }])
     return this.compile()
   }
 

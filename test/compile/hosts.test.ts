@@ -133,7 +133,8 @@ t.test('Listeners take Hosts by namespace and labels, share equal route configur
     object('Host', 'd/h3', '{hostname: h2.example.com}'),
   )
   t.same(warnings, [])
-  const served = table.listeners.map(({ port, address, routeConfig }) => {
+  const served = table.listeners.map(({ port, address, chains }) => {
+    const routeConfig = chains[0]?.routeConfig
     const config = table.routeConfigs.find(one => one.name === routeConfig)
     return [port, address, routeConfig, config?.virtualHosts.flatMap(one => one.domains)]
   })

@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { ManifestGroup } from '../../src/manifests/contract.ts'
+import { object, Round } from '../compile/fixtures.ts'
 import { parseManifests } from '../../src/manifests/parse.ts'
 import { ManifestStore } from '../../src/manifests/store.ts'
 
@@ -105,4 +106,22 @@ t.test('hostsDeclared counts refused Hosts, not those of other gateways; namespa
   t.equal(emit('{nope: 1}'), true)
   t.equal(emit('{hostname: a.example.com}'), true)
   t.same([...store.namespaces], ['shop'])
+})
+
+t.test('between reading an edit and compiling it, a bad one shows its last good version, a good one no stale complaint', async t => {
+  const round = new Round()
+  const mapping = (spec: string) => object('Mapping', 'm', spec)
+  const read = (spec: string): void => {
+    const { objects, problems } = parseManifests(mapping(spec), { file: 'm.yaml', namespace: 'default' })
+    round.run.emit([{ id: 'm.yaml', objects, problems, keep: false }])
+  }
+  round.apply(mapping('{prefix: /, service: web}'))
+  read('{prefix: 5, service: web}')
+  t.match(round.status('Mapping', 'm'), /^refused\+lastGood spec\.prefix/, 'before it is compiled')
+  round.compile()
+  t.match(round.status('Mapping', 'm'), /^refused\+lastGood spec\.prefix/, 'and after')
+  round.apply(mapping('{prefix: /, service: web, resolver: nobody}'))
+  t.match(round.status('Mapping', 'm'), /^refused\+lastGood spec\.resolver/)
+  read('{prefix: /, service: web}')
+  t.equal(round.status('Mapping', 'm'), 'accepted', 'what compile said of the former version is not said of this one')
 })

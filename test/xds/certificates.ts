@@ -22,8 +22,21 @@ export function makeAuthority(folder: string, name: string): Promise<Certificate
   return request(folder, name, '-addext', 'basicConstraints=critical,CA:TRUE')
 }
 
-/** Makes a certificate for `isthmus.test` that an authority signed, good for server and client. */
-export function makeCertificate(folder: string, name: string, authority: CertificateFiles): Promise<CertificateFiles> {
+/** Makes a certificate for some host names that an authority signed, good for server and client. */
+export function makeCertificate(
+  folder: string,
+  name: string,
+  authority: CertificateFiles,
+  hosts: readonly string[] = ['isthmus.test'],
+): Promise<CertificateFiles> {
   const signed = ['-CA', authority.certFile, '-CAkey', authority.keyFile]
-  return request(folder, name, ...signed, '-addext', 'subjectAltName=DNS:isthmus.test', '-addext', 'basicConstraints=CA:FALSE')
+  return request(
+    folder,
+    name,
+    ...signed,
+    '-addext',
+    `subjectAltName=${hosts.map(host => `DNS:${host}`).join(',')}`,
+    '-addext',
+    'basicConstraints=CA:FALSE',
+  )
 }

@@ -5,7 +5,9 @@ import type { RouteBody } from '../schemas.ts'
 export function routeBodies(table: RouteTable): readonly RouteBody[] {
   const upstreams = new Map(table.clusters.map(cluster => [cluster.name, upstream(cluster)]))
   return table.routeConfigs.flatMap(config => {
-    const listeners = table.listeners.filter(listener => listener.routeConfig === config.name).map(listener => listener.name)
+    const listeners = table.listeners
+      .filter(listener => listener.chains.some(chain => chain.routeConfig === config.name))
+      .map(listener => listener.name)
     return config.virtualHosts.flatMap(host =>
       host.routes.map((route, order) => ({
         order,

@@ -1,4 +1,4 @@
-import type { IrCluster, IrMatch, RouteTable } from '../../ir/route-table.ts'
+import type { IrCluster, IrMatch, IrTermination, RouteTable } from '../../ir/route-table.ts'
 import type { Checked, CheckedObject, Finding } from '../../manifests/checked-object.ts'
 import type { Manifest } from '../../manifests/object.ts'
 import { refText } from '../../model/object-ref.ts'
@@ -8,7 +8,7 @@ import { type CompiledPool, compilePools, withPool } from '../pools/pools.ts'
 import { mergeClusters } from './clusters.ts'
 import { grpcNames } from './grpc-names.ts'
 import { covers } from './host-glob.ts'
-import { adopts, hostNode, syntheticHost } from './hosts.ts'
+import { adopts, hostNode, type HostNode, syntheticHost } from './hosts.ts'
 import type { CompileInput, CompileObject, CompileResult, Verdict } from './input.ts'
 import { compileListeners, takes } from './listeners.ts'
 import { Lookups } from './lookups.ts'
@@ -19,6 +19,8 @@ import { Resolvers } from './resolvers.ts'
 import { selects } from './selector.ts'
 import { compileHttpServices } from './services/http-services.ts'
 import { routeServices } from './services/route-services.ts'
+import { Secrets } from './tls/secrets.ts'
+import { fallbackTermination, terminationOf } from './tls/termination.ts'
 import { resolveUpstream } from './upstream.ts'
 
 /**
@@ -72,6 +74,9 @@ function replaceRefused(
   }
 }
 
+/** Where Emissary's fallback certificate is looked for. */
+const fallbackNamespace = 'default'
+
 interface Pass {
   readonly table: RouteTable
   readonly report: Report
@@ -92,7 +97,7 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
   lookups.declare(pools)
   const listeners = ofKind('Listener')
   const declared = ofKind('Host')
-  const base = input.hostsDeclared ? declared.map(hostNode) : [syntheticHost]
+  const base = input.hostsDeclared ? declared.map(host => hostNode(host)) : [syntheticHost]
   const covered = (hostname: string, { labels }: Manifest) =>
     base.some(host => covers(host.hostname, hostname) && (host.selector === undefined || selects(host.selector, labels)))
   const ingress = expandIngresses(ofKind('Ingress'), ofKind('IngressClass'), covered, report)
@@ -106,20 +111,16 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
       services: routeServices(mapping, http, report),
     })),
   )
+  const secrets = new Secrets(ofKind('Secret'), input.now ?? 0)
+  const terminate = (host: Checked<'Host'>) => hostNode(host, readTermination(host, ofKind('TLSContext'), secrets, report))
   const hostObjects = [...declared, ...ingress.hosts]
-  const hosts = [...base, ...ingress.hosts.map(hostNode)]
+  const nodes = hostObjects.map(terminate)
+  const hosts = input.hostsDeclared ? nodes : [{ ...syntheticHost, tls: fallbackTermination(fallbackNamespace, secrets) }, ...nodes]
   const compiled = compileListeners(listeners, { hosts, routes, bindAddress: input.bindAddress ?? '0.0.0.0', strict, report })
+  for (const [secret, text] of secrets.notices) report.notice(secret, text)
   for (const route of routes)
     if (!hosts.some(host => adopts(host, route, strict))) report.notice(route.mapping, orphanText(route, input.hostsDeclared))
-  const byHostname = Map.groupBy(hostObjects, host => hostNode(host).hostname)
-  for (const host of hostObjects) {
-    const node = hostNode(host)
-    const first = byHostname.get(node.hostname)?.[0]
-    if (first !== undefined && hostNode(first).insecureAction !== node.insecureAction)
-      report.notice(host, `${refText(first.manifest.ref)} has the same hostname: its requestPolicy counts where one Listener takes both`)
-    if (!listeners.some(listener => takes(listener, node)))
-      report.notice(host, 'no Listener takes this Host (hostBinding): it is not served')
-  }
+  noteHosts(hostObjects, nodes, listeners, report)
   const used = new Set(compiled.listeners.length === 0 ? [] : serviceClusters.map(cluster => cluster.name))
   for (const config of compiled.routeConfigs)
     for (const host of config.virtualHosts) for (const { action } of host.routes) if (action.kind === 'forward') used.add(action.cluster)
@@ -128,7 +129,40 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
   )
   const warnings =
     listeners.length === 0 ? ['there is no Listener that can be served: nothing listens; write a Listener with protocol HTTP'] : []
-  return { table: Object.freeze({ ...compiled, clusters, http, secrets: [] }), report, resolvers, routes, pools, warnings }
+  return { table: Object.freeze({ ...compiled, clusters, http, secrets: secrets.used }), report, resolvers, routes, pools, warnings }
+}
+
+/** A Host whose TLS cannot be served says so, and is served in cleartext as its requestPolicy says: that is how certificates are got. */
+function readTermination(
+  host: Checked<'Host'>,
+  contexts: readonly Checked<'TLSContext'>[],
+  secrets: Secrets,
+  report: Report,
+): IrTermination | undefined {
+  const termination = terminationOf(host, contexts, secrets)
+  if (termination === undefined || !('problem' in termination)) return termination
+  report.notice(host, `TLS for ${host.spec.hostname ?? '*'} is not served: ${termination.problem}`)
+  return undefined
+}
+
+function noteHosts(
+  objects: readonly Checked<'Host'>[],
+  nodes: readonly HostNode[],
+  listeners: readonly Checked<'Listener'>[],
+  report: Report,
+): void {
+  for (const [index, host] of objects.entries()) {
+    const node = nodes[index]
+    if (node === undefined) continue
+    const first = nodes.findIndex(one => one.hostname === node.hostname)
+    if (nodes[first]?.insecureAction !== node.insecureAction)
+      report.notice(
+        host,
+        `${refText(nodes[first]?.ref ?? node.ref)} has the same hostname: its requestPolicy counts where one Listener takes both`,
+      )
+    if (!listeners.some(listener => takes(listener, node)))
+      report.notice(host, 'no Listener takes this Host (hostBinding): it is not served')
+  }
 }
 
 function readMapping(

@@ -1,3 +1,4 @@
+import type { IrTermination } from '../../ir/route-table.ts'
 import { withoutPort } from '../../manifests/check-host.ts'
 import type { Checked } from '../../manifests/checked-object.ts'
 import type { SelectorLike } from '../../manifests/check-values.ts'
@@ -16,6 +17,8 @@ export interface HostNode {
   readonly hostname: string
   readonly selector: SelectorLike | undefined
   readonly insecureAction: InsecureAction
+  /** How TLS is ended for it; undefined: it is not. */
+  readonly tls: IrTermination | undefined
   /** Made up because there is no Host at all: every Listener takes it. */
   readonly synthetic: boolean
 }
@@ -27,10 +30,11 @@ export const syntheticHost: HostNode = Object.freeze({
   hostname: '*',
   selector: undefined,
   insecureAction: 'Route',
+  tls: undefined,
   synthetic: true,
 })
 
-export function hostNode(host: Checked<'Host'>): HostNode {
+export function hostNode(host: Checked<'Host'>, tls?: IrTermination): HostNode {
   const { spec, manifest } = host
   const selector = spec.mappingSelector ?? spec.selector
   return {
@@ -39,6 +43,7 @@ export function hostNode(host: Checked<'Host'>): HostNode {
     hostname: (withoutPort(spec.hostname) ?? '*').toLowerCase(),
     selector: isEmptySelector(selector) ? undefined : selector,
     insecureAction: spec.requestPolicy?.insecure?.action ?? 'Redirect',
+    tls,
     synthetic: false,
   }
 }

@@ -20,6 +20,8 @@ export interface CompileInput {
   readonly sources?: readonly KnownSource[] | undefined
   /** Address that Listeners bind to; `0.0.0.0` when absent. */
   readonly bindAddress?: string
+  /** Wall clock in ms, to say which certificates are over; without it none is. */
+  readonly now?: number
   /** For `$NAME` in a ConsulResolver's address. */
   readonly environment?: Readonly<Record<string, string | undefined>>
   /** False: a Host adopts a Mapping if hostname or selector match, instead of both (DISABLE_STRICT_LABEL_SELECTORS). */

@@ -1,4 +1,5 @@
-import type { IrListener, IrRouteConfig } from '../../ir/route-table.ts'
+import type { IrChain, IrListener, IrRouteConfig } from '../../ir/route-table.ts'
+import { protocolStack } from '../../manifests/check-listener.ts'
 import type { Checked } from '../../manifests/checked-object.ts'
 import { refText } from '../../model/object-ref.ts'
 import type { HostNode } from './hosts.ts'
@@ -15,6 +16,8 @@ export interface ListenerContext {
   readonly report: Report
 }
 
+type Listener = Checked<'Listener'>
+
 /**
  * Listeners by port, and the route configurations they serve. A route configuration is named after what selects it (security model and
  * host binding), so Listeners that agree on both share one, and its name stays when Hosts and Mappings come and go: a new name would make
@@ -22,10 +25,10 @@ export interface ListenerContext {
  * @param listeners sorted by namespace and name; of two with one port the first stays
  */
 export function compileListeners(
-  listeners: readonly Checked<'Listener'>[],
+  listeners: readonly Listener[],
   context: ListenerContext,
 ): { readonly listeners: readonly IrListener[]; readonly routeConfigs: readonly IrRouteConfig[] } {
-  const byPort = new Map<number, Checked<'Listener'>>()
+  const byPort = new Map<number, Listener>()
   const configs = new Map<string, IrRouteConfig>()
   const made: IrListener[] = []
   for (const listener of listeners) {
@@ -42,17 +45,28 @@ export function compileListeners(
     byPort.set(port, listener)
     const hosts = context.hosts.filter(host => takes(listener, host))
     if (hosts.length === 0) context.report.notice(listener, 'no Host fits spec.hostBinding: every request gets 404')
-    const routeConfig = routeConfigName(listener)
-    if (!configs.has(routeConfig)) {
-      const hostsOfModel = virtualHosts(hosts, context.routes, { model: securityModel, strict: context.strict, report: context.report })
-      configs.set(routeConfig, { name: routeConfig, virtualHosts: hostsOfModel })
+    const serve = (name: string, served: readonly HostNode[]): string => {
+      if (!configs.has(name)) {
+        const given = { model: securityModel, strict: context.strict, report: context.report }
+        configs.set(name, { name, virtualHosts: virtualHosts(served, context.routes, given) })
+      }
+      return name
+    }
+    const stack = protocolStack(listener.spec)
+    const chains = stack.includes('TLS')
+      ? tlsChains(listener, hosts, context.report, serve)
+      : [cleartext(serve(routeConfigName(listener), hosts))]
+    if (chains.length === 0) {
+      context.report.notice(listener, `port ${port} is not opened: no Host that it takes has a certificate (tlsSecret, or a TLSContext)`)
+      continue
     }
     made.push({
       name: `listener-${port}`,
       address: context.bindAddress,
       port,
-      statPrefix: statsPrefix ?? 'ingress_http',
-      routeConfig,
+      statPrefix: statsPrefix ?? (stack.includes('TLS') ? 'ingress_https' : 'ingress_http'),
+      ...(stack.includes('PROXY') ? { proxyProtocol: true } : {}),
+      chains,
       trustedHops: l7Depth ?? 0,
       securityModel,
       origin: listener.manifest.ref,
@@ -64,15 +78,61 @@ export function compileListeners(
   }
 }
 
+function cleartext(routeConfig: string): IrChain {
+  return { name: 'cleartext', serverNames: [], routeConfig }
+}
+
+/**
+ * One chain per name with a certificate. A Host that demands client certificates has routes of its own, which no other chain leads to:
+ * otherwise a client could ask for another name in the handshake and for this one in the request.
+ */
+function tlsChains(
+  listener: Listener,
+  hosts: readonly HostNode[],
+  report: Report,
+  serve: (name: string, hosts: readonly HostNode[]) => string,
+): readonly IrChain[] {
+  const byName = new Map<string, HostNode>()
+  for (const host of hosts) {
+    if (host.tls === undefined) continue
+    const first = byName.get(host.hostname)
+    if (first === undefined) byName.set(host.hostname, host)
+    else if (first.tls?.certificate !== host.tls.certificate)
+      report.notice(
+        listener,
+        `TLS for ${host.hostname} is that of ${refText(first.ref)}, not of ${refText(host.ref)}, which has the same hostname`,
+      )
+  }
+  const guarded = [...byName.values()].filter(host => host.tls?.clientCertificateRequired === true).map(host => host.hostname)
+  const open = hosts.filter(host => !guarded.includes(host.hostname))
+  const base = routeConfigName(listener)
+  return [...byName]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([hostname, host]): readonly IrChain[] => {
+      if (host.tls === undefined) return []
+      if (hostname.endsWith('.*')) {
+        report.notice(listener, `TLS for ${hostname} (${refText(host.ref)}) is not served: in a handshake only the first label may be "*"`)
+        return []
+      }
+      const routeConfig = guarded.includes(hostname)
+        ? serve(
+            `${base}|sni:${hostname}`,
+            hosts.filter(one => one.hostname === hostname),
+          )
+        : serve(guarded.length === 0 ? base : `${base}|open`, open)
+      return [{ name: `tls|${hostname}`, serverNames: hostname === '*' ? [] : [hostname], tls: host.tls, routeConfig }]
+    })
+}
+
 /** Whether a Listener takes a Host: namespace (its own unless ALL) and selector must both fit (emissary-resources.md 4). */
-export function takes(listener: Checked<'Listener'>, host: HostNode): boolean {
+export function takes(listener: Listener, host: HostNode): boolean {
   if (host.synthetic) return true
   const { namespace, selector } = listener.spec.hostBinding
   const everywhere = namespace?.from === 'ALL'
   return (everywhere || host.ref.namespace === listener.manifest.namespace) && (selector === undefined || selects(selector, host.labels))
 }
 
-function routeConfigName(listener: Checked<'Listener'>): string {
+function routeConfigName(listener: Listener): string {
   const { securityModel, hostBinding } = listener.spec
   const scope = hostBinding.namespace?.from === 'ALL' ? 'all' : `namespace:${listener.manifest.namespace}`
   const labels = hostBinding.selector === undefined ? '' : selectorText(hostBinding.selector)

@@ -1,10 +1,10 @@
 import { type Static, Type } from 'typebox'
-import { ambassadorId, choice, closed, filled, flag, labelSelector, later, port, text, texts } from './fields.ts'
+import { ambassadorId, choice, closed, filled, flag, labelSelector, later, port, text } from './fields.ts'
+import { tlsOptions } from './tls.ts'
 
-const tlsVersion = () => choice('v1.0', 'v1.1', 'v1.2', 'v1.3')
 const named = () => Type.Object({ name: filled() }, closed)
 
-/** Host, emissary-resources.md 3. TLS is not built yet: what needs it is reported, and served as requestPolicy says. */
+/** Host, emissary-resources.md 3. */
 export const hostSchema = Type.Object(
   {
     ambassador_id: ambassadorId(),
@@ -21,28 +21,9 @@ export const hostSchema = Type.Object(
         closed,
       ),
     ),
-    tlsSecret: later(Type.Object({ name: filled(), namespace: Type.Optional(filled()) }, closed)),
-    tlsContext: later(named()),
-    tls: later(
-      Type.Object(
-        {
-          cert_chain_file: Type.Optional(text()),
-          private_key_file: Type.Optional(text()),
-          ca_secret: Type.Optional(text()),
-          cacert_chain_file: Type.Optional(text()),
-          crl_secret: Type.Optional(text()),
-          alpn_protocols: Type.Optional(text()),
-          cert_required: Type.Optional(flag()),
-          min_tls_version: Type.Optional(tlsVersion()),
-          max_tls_version: Type.Optional(tlsVersion()),
-          cipher_suites: Type.Optional(texts()),
-          ecdh_curves: Type.Optional(texts()),
-          redirect_cleartext_from: Type.Optional(port()),
-          sni: Type.Optional(text()),
-        },
-        closed,
-      ),
-    ),
+    tlsSecret: Type.Optional(Type.Object({ name: filled(), namespace: Type.Optional(filled()) }, closed)),
+    tlsContext: Type.Optional(named()),
+    tls: Type.Optional(Type.Object(tlsOptions, closed)),
     acmeProvider: later(
       Type.Object(
         {

@@ -1,13 +1,14 @@
 import type { IrHttpServices } from '../../ir/http-services.ts'
-import type { IrListener } from '../../ir/route-table.ts'
+import type { IrChain, IrListener } from '../../ir/route-table.ts'
 import { any, encodeMessage, type PlainMessage } from '../codec.ts'
-import { makeResource, type Resource, type ResourceKey } from '../resource.ts'
+import { keyText, makeResource, type Resource, type ResourceKey } from '../resource.ts'
+import { downstreamTls, secretsOf } from './downstream-tls.ts'
 import { serviceClusters, serviceFilters } from './http-filters.ts'
 import { accessLog, tracing } from './observation.ts'
 
 const filters = 'envoy.extensions.filters'
 
-/** The Listener of one port, which takes its routes by RDS: a change of routes must not drain connections. */
+/** The Listener of one port, which takes its routes by RDS and its certificates by SDS: a change of them must not drain connections. */
 export function generateListener(listener: IrListener, http: IrHttpServices): Resource {
   const message = {
     name: listener.name,
@@ -19,29 +20,53 @@ export function generateListener(listener: IrListener, http: IrHttpServices): Re
         ...(listener.address === '::' ? { ipv4Compat: true } : {}),
       },
     },
-    filterChains: [
+    listenerFilters: listenerFilters(listener),
+    filterChains: listener.chains.map(chain => filterChain(chain, listener, http)),
+  }
+  return makeResource('listener', listener.name, encodeMessage('envoy.config.listener.v3.Listener', message), requirements(listener, http))
+}
+
+function requirements({ chains }: IrListener, http: IrHttpServices): readonly ResourceKey[] {
+  const keys = [
+    ...chains.map(({ routeConfig }): ResourceKey => ({ type: 'route', name: routeConfig })),
+    ...chains.flatMap(({ tls }) => (tls === undefined ? [] : secretsOf(tls))),
+    ...serviceClusters(http).map((name): ResourceKey => ({ type: 'cluster', name })),
+  ]
+  return [...new Map(keys.map(key => [keyText(key), key])).values()]
+}
+
+/** PROXY comes before TLS in every connection, whatever order was written (emissary-resources.md 4). */
+function listenerFilters({ proxyProtocol, chains }: IrListener): readonly PlainMessage[] {
+  const proxy = any(`${filters}.listener.proxy_protocol.v3.ProxyProtocol`, {})
+  const inspector = any(`${filters}.listener.tls_inspector.v3.TlsInspector`, {})
+  return [
+    ...(proxyProtocol === true ? [{ name: 'envoy.filters.listener.proxy_protocol', typedConfig: proxy }] : []),
+    ...(chains.some(({ tls }) => tls !== undefined) ? [{ name: 'envoy.filters.listener.tls_inspector', typedConfig: inspector }] : []),
+  ]
+}
+
+function filterChain(chain: IrChain, listener: IrListener, http: IrHttpServices): PlainMessage {
+  const { name, serverNames, tls } = chain
+  return {
+    name,
+    ...(tls === undefined ? {} : { filterChainMatch: { serverNames, transportProtocol: 'tls' }, transportSocket: downstreamTls(tls) }),
+    filters: [
       {
-        filters: [
-          {
-            name: 'envoy.filters.network.http_connection_manager',
-            typedConfig: any(`${filters}.network.http_connection_manager.v3.HttpConnectionManager`, connectionManager(listener, http)),
-          },
-        ],
+        name: 'envoy.filters.network.http_connection_manager',
+        typedConfig: any(
+          `${filters}.network.http_connection_manager.v3.HttpConnectionManager`,
+          connectionManager(listener, chain.routeConfig, http),
+        ),
       },
     ],
   }
-  const requires: ResourceKey[] = [
-    { type: 'route', name: listener.routeConfig },
-    ...serviceClusters(http).map(name => ({ type: 'cluster', name }) as const),
-  ]
-  return makeResource('listener', listener.name, encodeMessage('envoy.config.listener.v3.Listener', message), requires)
 }
 
-function connectionManager(listener: IrListener, http: IrHttpServices): PlainMessage {
+function connectionManager(listener: IrListener, routeConfig: string, http: IrHttpServices): PlainMessage {
   return {
     statPrefix: listener.statPrefix,
     codecType: 'AUTO',
-    rds: { routeConfigName: listener.routeConfig, configSource: { ads: {}, resourceApiVersion: 'V3' } },
+    rds: { routeConfigName: routeConfig, configSource: { ads: {}, resourceApiVersion: 'V3' } },
     httpFilters: [...serviceFilters(http), { name: 'envoy.filters.http.router', typedConfig: any(`${filters}.http.router.v3.Router`, {}) }],
     accessLog: http.logs.map(accessLog),
     ...(http.tracing === undefined ? {} : { tracing: tracing(http.tracing) }),

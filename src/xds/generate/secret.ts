@@ -1,3 +1,4 @@
+import { dirname } from 'node:path/posix'
 import type { IrSecret } from '../../ir/secret.ts'
 import { encodeMessage, type PlainMessage } from '../codec.ts'
 import { makeResource, type Resource, type ResourceKey } from '../resource.ts'
@@ -35,6 +36,21 @@ function content(secret: IrSecret): PlainMessage {
         validationContext: {
           trustedCa: inline(secret.trustedCa),
           ...(secret.crl === undefined ? {} : { crl: inline(secret.crl) }),
+        },
+      }
+    case 'certificate-files':
+      return {
+        tlsCertificate: {
+          certificateChain: { filename: secret.certificateFile },
+          privateKey: { filename: secret.keyFile },
+          watchedDirectory: { path: dirname(secret.certificateFile) },
+        },
+      }
+    case 'validation-file':
+      return {
+        validationContext: {
+          trustedCa: { filename: secret.trustedCaFile },
+          watchedDirectory: { path: dirname(secret.trustedCaFile) },
         },
       }
   }

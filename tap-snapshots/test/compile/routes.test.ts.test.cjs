@@ -13,7 +13,13 @@ exports[`test/compile/routes.test.ts > TAP > golden: one Listener, two Hosts, th
    "address": "0.0.0.0",
    "port": 8080,
    "statPrefix": "ingress_http",
-   "routeConfig": "routes|XFP|all",
+   "chains": [
+    {
+     "name": "cleartext",
+     "serverNames": [],
+     "routeConfig": "routes|XFP|all"
+    }
+   ],
    "trustedHops": 1,
    "securityModel": "XFP",
    "origin": {

@@ -56,7 +56,10 @@ t.test('a listener takes its routes by RDS over ADS, never inline', async t => {
     socket_address: { address: '127.0.0.1', port_value: 80 },
   })
   t.same(listenerJson({ address: '::' })['address'], { socket_address: { address: '::', port_value: 8080, ipv4_compat: true } })
-  const { '@type': type, ...manager } = connectionManager({ statPrefix: 'ingress_web', routeConfig: 'web' })
+  const { '@type': type, ...manager } = connectionManager({
+    statPrefix: 'ingress_web',
+    chains: [{ name: 'cleartext', serverNames: [], routeConfig: 'web' }],
+  })
   t.equal(type, 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager')
   t.same(manager, {
     stat_prefix: 'ingress_web',

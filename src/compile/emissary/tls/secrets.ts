@@ -1,0 +1,93 @@
+import type { IrSecret } from '../../../ir/secret.ts'
+import { parseCertificates, secretKeys } from '../../../manifests/check-secret.ts'
+import type { Checked } from '../../../manifests/checked-object.ts'
+import type { HiddenText } from '../../../model/hidden-text.ts'
+import { refText } from '../../../model/object-ref.ts'
+
+/** A reference that leads to a usable secret, by the name under which Envoy fetches it; or a sentence on what is wrong. */
+export type SecretRef = { readonly name: string } | { readonly problem: string }
+
+/** The Secrets of one compilation: found by reference, and only those that something uses are given to Envoys (emissary-resources.md 5). */
+export class Secrets {
+  readonly #objects = new Map<string, Checked<'Secret'>>()
+  readonly #used = new Map<string, IrSecret>()
+  readonly #notices = new Map<Checked<'Secret'>, string>()
+  readonly #now: number
+
+  /** @param now wall clock in ms, to say which certificates are over */
+  constructor(objects: readonly Checked<'Secret'>[], now: number) {
+    for (const object of objects) this.#objects.set(`${object.manifest.namespace}/${object.manifest.name}`, object)
+    this.#now = now
+  }
+
+  /** What Envoys get, sorted by name. */
+  get used(): readonly IrSecret[] {
+    return [...this.#used.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** What people should know about Secrets that are used. */
+  get notices(): ReadonlyMap<Checked<'Secret'>, string> {
+    return this.#notices
+  }
+
+  /**
+   * A certificate with its key.
+   * @param name may be `name.namespace` where `namespacing` is on and there is no Secret of the whole name
+   */
+  certificate(name: string, namespace: string, namespacing: boolean): SecretRef {
+    const secret = this.#find(name, namespace, namespacing)
+    if (typeof secret === 'string') return { problem: secret }
+    const { [secretKeys.chain]: chain, [secretKeys.key]: key } = secret.spec.data
+    if (chain === undefined || key === undefined)
+      return { problem: `${refText(secret.manifest.ref)} has no ${chain === undefined ? secretKeys.chain : secretKeys.key}` }
+    this.#noteExpiry(secret, chain)
+    return this.#use({ kind: 'certificate', name: `certificate|${placeOf(secret)}`, certificateChain: chain.reveal(), privateKey: key })
+  }
+
+  /** Authorities, from `ca.crt` or else `tls.crt`, with those they took back. `required`: the Secret says that clients must show one. */
+  validation(ca: string, crl: string | undefined, namespace: string, namespacing: boolean): SecretRef & { readonly required?: boolean } {
+    const secret = this.#find(ca, namespace, namespacing)
+    if (typeof secret === 'string') return { problem: secret }
+    const trusted = secret.spec.data[secretKeys.ca] ?? secret.spec.data[secretKeys.chain]
+    if (trusted === undefined) return { problem: `${refText(secret.manifest.ref)} has neither ${secretKeys.ca} nor ${secretKeys.chain}` }
+    const revoked = crl === undefined ? undefined : this.#find(crl, namespace, namespacing)
+    if (typeof revoked === 'string') return { problem: revoked }
+    const list = revoked?.spec.data[secretKeys.crl]
+    if (revoked !== undefined && list === undefined) return { problem: `${refText(revoked.manifest.ref)} has no ${secretKeys.crl}` }
+    const name = `validation|${placeOf(secret)}${revoked === undefined ? '' : `|${placeOf(revoked)}`}`
+    const made = { kind: 'validation', name, trustedCa: trusted.reveal(), ...(list === undefined ? {} : { crl: list.reveal() }) } as const
+    return { ...this.#use(made), required: secret.spec.data[secretKeys.required]?.reveal().trim() === 'true' }
+  }
+
+  /** Files of the Envoy's machine. */
+  certificateFiles(certificateFile: string, keyFile: string): SecretRef {
+    return this.#use({ kind: 'certificate-files', name: `certificate-files|${certificateFile}|${keyFile}`, certificateFile, keyFile })
+  }
+
+  validationFile(trustedCaFile: string): SecretRef {
+    return this.#use({ kind: 'validation-file', name: `validation-file|${trustedCaFile}`, trustedCaFile })
+  }
+
+  #find(name: string, namespace: string, namespacing: boolean): Checked<'Secret'> | string {
+    const own = this.#objects.get(`${namespace}/${name}`)
+    if (own !== undefined) return own
+    const dot = name.lastIndexOf('.')
+    const other = namespacing && dot > 0 ? this.#objects.get(`${name.slice(dot + 1)}/${name.slice(0, dot)}`) : undefined
+    return other ?? `there is no usable Secret ${namespace}/${name}`
+  }
+
+  #use(secret: IrSecret): { readonly name: string } {
+    this.#used.set(secret.name, secret)
+    return { name: secret.name }
+  }
+
+  #noteExpiry(secret: Checked<'Secret'>, chain: HiddenText): void {
+    const [leaf] = parseCertificates(chain.reveal())
+    if (leaf === undefined || leaf.validToDate.getTime() > this.#now) return
+    this.#notices.set(secret, `its certificate is over since ${leaf.validToDate.toISOString()}: clients refuse it; renew it`)
+  }
+}
+
+function placeOf({ manifest }: Checked<'Secret'>): string {
+  return `${manifest.namespace}/${manifest.name}`
+}

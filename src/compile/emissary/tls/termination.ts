@@ -1,0 +1,95 @@
+import type { IrTermination } from '../../../ir/route-table.ts'
+import type { TlsOptions } from '../../../manifests/check-tls.ts'
+import { withoutPort } from '../../../manifests/check-host.ts'
+import type { Checked } from '../../../manifests/checked-object.ts'
+import type { SecretRef, Secrets } from './secrets.ts'
+
+/** The Secret of Emissary that serves every name where nothing else does. */
+const fallbackSecret = 'fallback-self-signed-cert'
+
+/** How a Host ends TLS; undefined: it has none; or a sentence on why it cannot. */
+export type Termination = IrTermination | { readonly problem: string } | undefined
+
+/**
+ * Reads how a Host ends TLS (emissary-resources.md 3, 5): its certificate is `tlsSecret`, files of its own, or those of a TLSContext, named
+ * or found by its hosts; options are its own `tls` or the context's.
+ */
+export function terminationOf(host: Checked<'Host'>, contexts: readonly Checked<'TLSContext'>[], secrets: Secrets): Termination {
+  const { spec, manifest } = host
+  const context = contextOf(host, contexts)
+  if (typeof context === 'string') return { problem: context }
+  const options: TlsOptions = { ...context?.spec, ...spec.tls }
+  const namespace = context?.manifest.namespace ?? manifest.namespace
+  const namespacing = context?.spec.secret_namespacing ?? true
+  const certificate = certificateOf(host, context, secrets)
+  if (certificate === undefined) return undefined
+  if ('problem' in certificate) return certificate
+  const validation =
+    options.ca_secret !== undefined
+      ? secrets.validation(
+          options.ca_secret,
+          options.crl_secret,
+          spec.tls?.ca_secret === undefined ? namespace : manifest.namespace,
+          namespacing,
+        )
+      : options.cacert_chain_file !== undefined
+        ? secrets.validationFile(options.cacert_chain_file)
+        : undefined
+  if (validation !== undefined && 'problem' in validation) return validation
+  const secretRequires = validation !== undefined && 'required' in validation && validation.required === true
+  return {
+    certificate: certificate.name,
+    ...(validation === undefined ? {} : { validation: validation.name }),
+    clientCertificateRequired: validation !== undefined && (options.cert_required ?? secretRequires),
+    alpn: (options.alpn_protocols ?? '')
+      .split(',')
+      .map(one => one.trim())
+      .filter(one => one !== ''),
+    ...(options.min_tls_version === undefined ? {} : { minVersion: options.min_tls_version }),
+    ...(options.max_tls_version === undefined ? {} : { maxVersion: options.max_tls_version }),
+    cipherSuites: options.cipher_suites ?? [],
+    curves: options.ecdh_curves ?? [],
+  }
+}
+
+/** Without any Host, TLS is ended with the fallback certificate, if somebody made one (emissary-resources.md 3). */
+export function fallbackTermination(namespace: string, secrets: Secrets): IrTermination | undefined {
+  const certificate = secrets.certificate(fallbackSecret, namespace, false)
+  if ('problem' in certificate) return undefined
+  return { certificate: certificate.name, clientCertificateRequired: false, alpn: [], cipherSuites: [], curves: [] }
+}
+
+function certificateOf(
+  { spec, manifest }: Checked<'Host'>,
+  context: Checked<'TLSContext'> | undefined,
+  secrets: Secrets,
+): SecretRef | undefined {
+  if (spec.tlsSecret !== undefined) {
+    const { name, namespace } = spec.tlsSecret
+    return secrets.certificate(name, namespace ?? manifest.namespace, namespace === undefined)
+  }
+  for (const options of [spec.tls, context?.spec]) {
+    if (options?.cert_chain_file !== undefined && options.private_key_file !== undefined)
+      return secrets.certificateFiles(options.cert_chain_file, options.private_key_file)
+  }
+  if (context?.spec.secret !== undefined)
+    return secrets.certificate(context.spec.secret, context.manifest.namespace, context.spec.secret_namespacing ?? true)
+  return spec.tls === undefined && spec.tlsContext === undefined
+    ? undefined
+    : { problem: 'spec.tls and its TLSContext name no certificate: set tlsSecret, or secret or files in the TLSContext' }
+}
+
+/** The named context of the Host's namespace, or the first one, as given, whose hosts have the Host's name. */
+function contextOf(
+  { spec, manifest }: Checked<'Host'>,
+  contexts: readonly Checked<'TLSContext'>[],
+): Checked<'TLSContext'> | string | undefined {
+  const named = spec.tlsContext?.name
+  if (named !== undefined) {
+    const found = contexts.find(one => one.manifest.name === named && one.manifest.namespace === manifest.namespace)
+    return found ?? `there is no usable TLSContext ${manifest.namespace}/${named}`
+  }
+  if (spec.tls !== undefined) return undefined
+  const hostname = (withoutPort(spec.hostname) ?? '*').toLowerCase()
+  return contexts.find(one => one.spec.hosts?.some(host => host.toLowerCase() === hostname))
+}
