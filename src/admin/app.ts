@@ -6,6 +6,7 @@ import { addOpenapi } from './plugins/openapi.ts'
 import { createHttpApp } from './http-app.ts'
 import type { AdminReaders } from './readers.ts'
 import { addAgents } from './routes/agents.ts'
+import { addConflicts } from './routes/conflicts.ts'
 import type { RouteContext } from './routes/context.ts'
 import { addEndpoints } from './routes/endpoints.ts'
 import { addHealth } from './routes/health.ts'
@@ -57,7 +58,8 @@ export function createAdmin(readers: AdminReaders, { tokens = [], tls, log }: Ad
   app.register(
     api => {
       const context: RouteContext = { readers, waits }
-      for (const add of [addStatus, addSources, addServices, addEndpoints, addProxies, addObjects, addAgents]) add(api, context)
+      for (const add of [addStatus, addSources, addServices, addEndpoints, addProxies, addObjects, addAgents, addConflicts])
+        add(api, context)
     },
     { prefix: '/api/v1' },
   )

@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { healths } from '../model/health.ts'
+import { conflictKinds, conflictSeverities } from '../table/conflicts.ts'
 import { resourceTypes } from '../xds/type-urls.ts'
 import { maxLimit } from './paging.ts'
 
@@ -50,6 +51,15 @@ const endpointFilters = {
 export const endpointsQuery = Type.Object({ ...pageKeys, namespace: Type.Optional(Type.String()), ...endpointFilters }, closed)
 export const serviceEndpointsQuery = Type.Object({ ...pageKeys, ...endpointFilters }, closed)
 export const explainQuery = Type.Object({ address: Type.String({ description: 'IP:PORT, or [IPv6]:PORT' }), ...blockingKeys }, closed)
+export const conflictsQuery = Type.Object(
+  {
+    ...pageKeys,
+    service: Type.Optional(Type.String({ description: 'namespace/name' })),
+    kind: Type.Optional(choice(conflictKinds)),
+    severity: Type.Optional(choice(conflictSeverities)),
+  },
+  closed,
+)
 export const objectsQuery = Type.Object(
   {
     ...pageKeys,
@@ -118,6 +128,7 @@ export const serviceBody = Type.Object({
   served: Type.Integer({ description: 'endpoints that take requests' }),
   health: Type.Object(Object.fromEntries(healths.map(health => [health, Type.Integer()])), { description: 'endpoints by health' }),
   priorities: Type.Array(Type.Object({ priority: Type.Integer(), endpoints: Type.Integer(), served: Type.Integer() })),
+  conflicts: Type.Integer({ description: 'GET /conflicts?service= lists them' }),
   clusters: Type.Array(Type.String(), { description: 'names of the Envoy clusters that use it' }),
 })
 
@@ -217,6 +228,19 @@ export const routeBody = Type.Object({
   origins: Type.Array(Type.Object(refKeys)),
 })
 
+export const conflictBody = Type.Object({
+  id: Type.String(),
+  kind: choice(conflictKinds),
+  severity: choice(conflictSeverities),
+  services: Type.Array(Type.String()),
+  text: Type.String(),
+  fix: Type.String({ description: 'what would end it' }),
+  count: Type.Integer({ description: 'endpoints concerned; members names the first of them' }),
+  members: Type.Array(
+    Type.Object({ service: Type.String(), address: Type.String(), port: Type.Integer(), source: Type.String(), says: Type.String() }),
+  ),
+})
+
 export const leaseBody = Type.Object({
   agentId: Type.String(),
   leaseId: Type.String(),
@@ -302,6 +326,7 @@ export type SourceBody = Static<typeof sourceBody>
 export type ProxyBody = Static<typeof proxyBody>
 export type ProxyResourceBody = Static<typeof proxyResourceBody>
 export type ObjectBody = Static<typeof objectBody>
+export type ConflictBody = Static<typeof conflictBody>
 export type RouteBody = Static<typeof routeBody>
 export type Explanation = Static<typeof explanationBody>
 export type StatusBody = Static<typeof statusBody>

@@ -40,6 +40,11 @@ export const commands: readonly CommandEntry[] = [
   { name: 'routes', summary: 'effective routes in the order they are matched', load: async () => (await import('./routes.ts')).register },
   { name: 'agents', summary: 'leases of VM agents', load: async () => (await import('./agents.ts')).register },
   {
+    name: 'conflicts',
+    summary: 'what the registries do not agree on',
+    load: async () => (await import('./conflicts.ts')).register,
+  },
+  {
     name: 'schema',
     summary: 'JSON Schema of the settings or of a kind, for editors',
     load: async () => (await import('./schema.ts')).register,

@@ -10,6 +10,7 @@ const view: View<ServiceBody> = {
     { head: 'HEALTH', value: healthText },
     { head: 'SOURCES', value: service => service.sources.join(', ') },
     { head: 'MODE', value: service => service.mode, wide: true },
+    { head: 'CONFLICTS', value: service => service.conflicts, wide: true },
     { head: 'CLUSTERS', value: service => service.clusters.join(', '), wide: true },
   ],
   name: service => service.key,

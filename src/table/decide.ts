@@ -1,5 +1,6 @@
 import type { Presence } from '../model/health.ts'
 import type { Reason } from '../model/reason.ts'
+import { isOurCopy } from './loop.ts'
 import type { Evidence, PoolEndpoint } from './pool-view.ts'
 
 /** Source types, most trusted first, where several know the same address and port (reference/discovery.md 1.2 b). */
@@ -10,10 +11,20 @@ export function decide(evidence: readonly Evidence[]): PoolEndpoint {
   const winner = evidence[0]
   if (winner === undefined) throw new Error('an endpoint without evidence cannot exist')
   const { address, port, protocol, weight, presence } = winner.endpoint
-  const draining = evidence.find(one => one.endpoint.health === 'draining')
+  if (isOurCopy(winner)) return onlyCopies(winner, evidence)
+  const draining = evidence.find(one => one.endpoint.health === 'draining' && !isOurCopy(one))
   const health = draining === undefined ? winner.endpoint.health : 'draining'
   const reasons = evidence.length === 1 ? winner.endpoint.reasons : mergedReasons(evidence, winner, draining)
   return Object.freeze({ address, port, protocol, health, presence, weight, winner, evidence, reasons })
+}
+
+/** What is known to nobody but by our own word is not told to Envoy: the original is gone. */
+function onlyCopies(winner: Evidence, evidence: readonly Evidence[]): PoolEndpoint {
+  const { address, port, protocol, weight, health, presence, reasons } = winner.endpoint
+  const sources = evidence.map(one => one.source).join(', ')
+  const text = `${sources} has it from Isthmus itself (external-source=isthmus), and no source knows the original`
+  const all = Object.freeze([...reasons, { code: 'sync-loop', text }])
+  return Object.freeze({ address, port, protocol, health, presence, weight, winner, evidence, reasons: all, excluded: true })
 }
 
 function mergedReasons(evidence: readonly Evidence[], winner: Evidence, draining: Evidence | undefined): readonly Reason[] {
@@ -34,9 +45,10 @@ function trustRank(type: string): number {
   return rank < 0 ? precedence.length : rank
 }
 
-/** Live evidence before stale, then the declared order of source types, then names, so that the order is total. */
+/** Originals before our own copies, live evidence before stale, then the declared order of source types, then names, so that the order is total. */
 export function byTrust(a: Evidence, b: Evidence): number {
   return (
+    Number(isOurCopy(a)) - Number(isOurCopy(b)) ||
     presenceRank[a.endpoint.presence] - presenceRank[b.endpoint.presence] ||
     trustRank(a.sourceType) - trustRank(b.sourceType) ||
     compare(a.source, b.source) ||

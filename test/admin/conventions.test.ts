@@ -8,7 +8,7 @@ t.test('bad requests are problems that name what is wrong', async t => {
   const { app, get } = open(t)
   const cases: [string, number, string, RegExp][] = [
     ['/api/v1/nothing', 404, 'route-unknown', /GET \/api\/v1\/nothing is no address/],
-    ['/api/v1/conflicts', 404, 'route-unknown', /conflicts/],
+    ['/api/v1/conflicting', 404, 'route-unknown', /conflicting/],
     ['/api/v1/services?helth=healthy', 400, 'request-invalid', /unknown query parameter "helth"; did you mean "health"\?/],
     ['/api/v1/services?health=good', 400, 'request-invalid', /"health" must be one of healthy, degraded/],
     ['/api/v1/services?limit=many', 400, 'request-invalid', /"limit" must be integer/],

@@ -64,6 +64,7 @@ t.test('GET /services with filters, and one of them', async t => {
     served: 1,
     health: { healthy: 1, degraded: 0, draining: 1, unhealthy: 0, unknown: 0 },
     priorities: [{ priority: 0, endpoints: 2, served: 1 }],
+    conflicts: 1,
     clusters: ['web'],
   })
   t.match((await get('/api/v1/services/default/wep')).body, { status: 404, code: 'service-unknown', detail: /near names: default\/web/ })

@@ -36,7 +36,7 @@ export function clustersByService(
 }
 
 /** A service as the API shows it. */
-export function serviceBodyOf(pool: PoolView, clusters: readonly ServiceCluster[]): ServiceBody {
+export function serviceBodyOf(pool: PoolView, clusters: readonly ServiceCluster[], conflicts: number): ServiceBody {
   const counts = Object.fromEntries(healths.map(health => [health, 0])) as Record<Health, number>
   let served = 0
   for (const endpoint of pool.endpoints) {
@@ -55,6 +55,7 @@ export function serviceBodyOf(pool: PoolView, clusters: readonly ServiceCluster[
     served,
     health: counts,
     priorities: prioritiesOf(pool),
+    conflicts,
     clusters: clusters.map(cluster => cluster.name),
   }
 }

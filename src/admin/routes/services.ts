@@ -4,6 +4,7 @@ import { IsthmusError } from '../../model/errors.ts'
 import { nearest } from '../../model/nearest.ts'
 import { type ServiceKey, serviceKey, splitServiceKey } from '../../model/service-key.ts'
 import type { PoolView } from '../../table/reader.ts'
+import { conflictCounts } from '../bodies/conflict.ts'
 import { endpointBodyOf, sourceAges } from '../bodies/endpoint.ts'
 import { clustersByService, serviceBodyOf } from '../bodies/service.ts'
 import { explain, parseAddress } from '../explain.ts'
@@ -48,9 +49,10 @@ export function addServices(app: FastifyInstance, context: RouteContext): void {
     (request, reply) =>
       answer(context, request, reply, {}, () => {
         const clusters = clustersByService(readers)
+        const conflicts = conflictCounts(readers.table)
         const pools = [...readers.table.pools()].filter(pool => isWanted(pool, request.query))
         return page(
-          pools.map(pool => serviceBodyOf(pool, clusters.get(pool.service) ?? [])),
+          pools.map(pool => serviceBodyOf(pool, clusters.get(pool.service) ?? [], conflicts.get(pool.service) ?? 0)),
           order,
           request.query,
         )
@@ -63,7 +65,7 @@ export function addServices(app: FastifyInstance, context: RouteContext): void {
       const key = keyOf(request.params)
       poolOf(key, readers)
       return answer(context, request, reply, { service: key }, () =>
-        serviceBodyOf(poolOf(key, readers), clustersByService(readers).get(key) ?? []),
+        serviceBodyOf(poolOf(key, readers), clustersByService(readers).get(key) ?? [], conflictCounts(readers.table).get(key) ?? 0),
       )
     },
   )
