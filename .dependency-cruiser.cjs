@@ -1,7 +1,7 @@
 // The import law of docs/design.md as data: what each area may import from this repository, beside its own files.
 // npm packages and Node's own modules are not its business, except in pure code (see the rules at the end).
 
-const contracts = ['src/model/', 'src/discovery/contract\\.ts', 'src/manifests/(contract|object)\\.ts']
+const contracts = ['src/model/', 'src/discovery/contract\\.ts', 'src/manifests/(contract|object|status)\\.ts']
 const telemetry = ['src/telemetry/']
 /** Pure arithmetic of retries, for whoever retries. */
 const backOff = ['src/discovery/back-off\\.ts']

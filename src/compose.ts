@@ -8,6 +8,7 @@ import { createAgentsListener } from './compose/agents-listener.ts'
 import { Gate } from './compose/gate.ts'
 import { listen, listenXds } from './compose/listen.ts'
 import { ManifestHost } from './compose/manifest-host.ts'
+import { ManifestSources } from './compose/manifest-sources.ts'
 import { startOwnEnvoy } from './compose/own-envoy.ts'
 import { Sources } from './compose/sources.ts'
 import { TableKnowledge } from './compose/table-knowledge.ts'
@@ -17,7 +18,6 @@ import type { SourceLog, SourcePlugin } from './discovery/contract.ts'
 import { SourceHost } from './discovery/host.ts'
 import { systemClock as clock } from './discovery/system-clock.ts'
 import { WantedSet } from './discovery/wanted-set.ts'
-import { directorySource } from './manifests/directory.ts'
 import { ManifestStore } from './manifests/store.ts'
 import { OnDemand } from './reconcile/on-demand.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
@@ -99,6 +99,8 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     wanted.replace([...reconciler.assignments.keys(), ...onDemand.assignments.map(one => one.service)].flatMap(key => table.basesOf(key)))
   const store = new ManifestStore(settings.ambassadorId)
   const wanted = new WantedSet()
+  /** As `namespace/name`. */
+  const secrets = new WantedSet<string>()
   const gate = new Gate()
 
   const compileNow = (): CompileResult => {
@@ -113,6 +115,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
       now: clock.wall(),
     })
     store.settle(objects, result)
+    secrets.replace(result.secrets)
     return result
   }
   let compiled: CompileResult | undefined
@@ -173,6 +176,8 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   })
   const sources = new Sources({ host, plugins, log, environment })
   const manifests = new ManifestHost({
+    secrets,
+    statuses: { read: () => store.statuses(), onChange: callback => store.onSettled(callback) },
     begin: name => store.begin(name),
     forget: name => store.remove(name),
     clock,
@@ -222,11 +227,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   let stopping: Promise<void> | undefined
   const addresses = { xds: 0, admin: 0, agents: 0 }
 
-  const followManifests = async (next: Settings): Promise<void> => {
-    const paths = new Set(next.manifests.map(one => one.path))
-    for (const name of manifests.names) if (!paths.has(name)) await manifests.remove(name)
-    for (const path of paths) if (!manifests.names.includes(path)) manifests.add(path, directorySource({ path, namespace: 'default' }))
-  }
+  const manifestSources = new ManifestSources({ host: manifests, plugins, environment })
 
   /** The sources that agents register with are new objects after a change of their settings, and a server cannot swap its routes. */
   const serveAgents = async (): Promise<void> => {
@@ -244,7 +245,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     addresses.admin = await listen(admin, 'admin.listen', settings.admin.listen)
     await serveAgents()
     addresses.xds = await listenXds(xds, settings.xds)
-    await followManifests(settings)
+    await manifestSources.follow(settings)
     isComplete = true
     gateTimer = setTimeout(openGate, settings.startup.gateSeconds * 1000)
     openWhenSynced()
@@ -280,7 +281,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
       )
       settings = { ...settings, sources: next.sources, manifests: next.manifests, defaults: next.defaults }
       await serveAgents()
-      await followManifests(next)
+      await manifestSources.follow(next)
       scheduler.structureChanged()
       log.info({ restartFor: fixed }, 'settings were read again')
       return fixed

@@ -1,10 +1,14 @@
 import { BackOff } from '../discovery/back-off.ts'
 import type { Clock, SourceLog } from '../discovery/contract.ts'
-import type { ManifestSource } from '../manifests/contract.ts'
+import { annotatedManifests } from '../manifests/annotation.ts'
+import type { ManifestContext, ManifestSource } from '../manifests/contract.ts'
 import type { ManifestRun } from '../manifests/store.ts'
+import { toManifests } from '../manifests/to-manifest.ts'
 import { errorText } from '../model/errors.ts'
 
 export interface ManifestHostGiven {
+  readonly secrets: ManifestContext['secrets']
+  readonly statuses: ManifestContext['statuses']
   readonly begin: (source: string) => ManifestRun
   readonly forget: (source: string) => void
   readonly clock: Clock
@@ -50,16 +54,12 @@ export class ManifestHost {
     await Promise.all([...this.#running.values()].map(running => running.done))
   }
 
-  get names(): readonly string[] {
-    return [...this.#running.keys()]
-  }
-
   get allSynced(): boolean {
     return [...this.#running.values()].every(running => running.synced)
   }
 
   async #keepRunning(name: string, source: ManifestSource, signal: AbortSignal): Promise<void> {
-    const { begin, clock, random, log, onSynced } = this.#given
+    const { begin, clock, random, log, onSynced, secrets, statuses } = this.#given
     const over = (): boolean => signal.aborted
     const backOff = new BackOff(500, 30_000)
     // The first run begins after `add` has filed this source.
@@ -75,12 +75,22 @@ export class ManifestHost {
         onSynced()
       }
       try {
-        await source.run({ signal, emit: groups => run.emit(groups), synced, log, clock })
+        await source.run({ signal, emit: groups => run.emit(groups), synced, read: readObject, secrets, statuses, log, clock, random })
       } catch (error) {
         if (over()) return
         log.warn({ manifests: name, error: errorText(error) }, 'manifests cannot be read; the last good ones stay')
       }
       if (!over()) await clock.sleep(backOff.next(random()), signal)
     }
+  }
+}
+
+/** An object of the Kubernetes API, and those in its annotation. Objects of the whole cluster stand in the namespace `default` here. */
+function readObject(value: unknown, at: string): ReturnType<ManifestContext['read']> {
+  const read = toManifests(value, { namespace: 'default', locate: () => at })
+  const annotated = read.objects.map(annotatedManifests)
+  return {
+    objects: [...read.objects, ...annotated.flatMap(one => one.objects)],
+    problems: [...read.problems, ...annotated.flatMap(one => one.problems)],
   }
 }

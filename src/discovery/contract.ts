@@ -107,9 +107,9 @@ export type Freshness =
   | { readonly ok: true; readonly scope?: string; readonly notice?: string }
   | { readonly ok: false; readonly code: string; readonly error: string; readonly scope?: string }
 
-export interface Wanted {
-  has(service: ServiceKey): boolean
-  keys(): Iterable<ServiceKey>
+export interface Wanted<Key extends string = ServiceKey> {
+  has(key: Key): boolean
+  keys(): Iterable<Key>
   /** Calls back on every change until the returned function is called. */
   onChange(callback: () => void): () => void
 }

@@ -1,16 +1,16 @@
 import type { ServiceKey } from '../model/service-key.ts'
 import type { Wanted } from './contract.ts'
 
-/** The services that routes refer to. Written by compose after each compilation, read by sources that cannot watch everything. */
-export class WantedSet implements Wanted {
+/** What is referred to: services by routes, Secrets by objects. Written by compose after each compilation, read by sources that cannot watch everything. */
+export class WantedSet<Key extends string = ServiceKey> implements Wanted<Key> {
   readonly #listeners = new Set<() => void>()
-  #keys: ReadonlySet<ServiceKey> = new Set()
+  #keys: ReadonlySet<Key> = new Set()
 
-  has(service: ServiceKey): boolean {
-    return this.#keys.has(service)
+  has(key: Key): boolean {
+    return this.#keys.has(key)
   }
 
-  keys(): Iterable<ServiceKey> {
+  keys(): Iterable<Key> {
     return this.#keys
   }
 
@@ -20,7 +20,7 @@ export class WantedSet implements Wanted {
   }
 
   /** Replaces the set; listeners hear of it only if it differs. */
-  replace(keys: Iterable<ServiceKey>): void {
+  replace(keys: Iterable<Key>): void {
     const next = new Set(keys)
     if (next.size === this.#keys.size && next.isSubsetOf(this.#keys)) return
     this.#keys = next

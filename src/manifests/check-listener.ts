@@ -21,12 +21,14 @@ export function checkListener(spec: ListenerSpec): KindFindings {
     ...checkBinding(spec),
     ...checkSelector(['spec', 'hostBinding', 'selector'], spec.hostBinding.selector),
   ]
-  if (!stack.includes('UDP')) return { problems, notices: [], unsupported: [] }
+  const missing = stack.filter(element => element === 'UDP')
+  if (stack.includes('HTTP') && missing.length === 0) return { problems, notices: [], unsupported: [] }
+  const lacks = missing.length > 0 ? 'HTTP/3 (UDP)' : `${stack.join(' over ')} without HTTP`
   return {
     problems,
     notices: [],
-    unsupported: ['spec.protocolStack'],
-    notServed: `port ${spec.port} is not opened: HTTP/3 (UDP) is not built yet on listeners, and nothing is served in its place`,
+    unsupported: [spec.protocolStack === undefined ? 'spec.protocol' : 'spec.protocolStack'],
+    notServed: `port ${spec.port} is not opened: ${lacks} is not built yet on listeners, and nothing is served in its place`,
   }
 }
 

@@ -6,7 +6,6 @@ import { checkMapping } from './check-mapping.ts'
 import { checkAuthService, checkLogService, checkRateLimitService, checkTracingService } from './check-services.ts'
 import { checkSchema } from './check-schema.ts'
 import { checkSecret } from './check-secret.ts'
-import { checkTcpMapping } from './check-tcp-mapping.ts'
 import { checkTlsContext } from './check-tls.ts'
 import { checkServicePool } from './check-service-pool.ts'
 import type { CheckedObject, Finding, KindFindings } from './checked-object.ts'
@@ -30,7 +29,7 @@ export function checkManifest(manifest: Manifest, ambassadorIds: readonly string
   const [group = ''] = apiVersion.split('/')
   if (isServedKind(kind) && apiVersion === apiOf(kind) && apiVersion !== emissaryApi) {
     const others = foreign({ ambassador_id: idAnnotation(manifest) }, ambassadorIds)
-    return others === undefined ? checkServed(manifest, kind) : ignored(manifest, [others])
+    return others === undefined ? checkServed(manifest, kind) : foreignTo(manifest, others)
   }
   if (group !== 'getambassador.io' && group !== 'x.getambassador.io' && group !== 'isthmus.dev')
     return ignored(manifest, [`objects of ${apiVersion} are not read`])
@@ -38,7 +37,7 @@ export function checkManifest(manifest: Manifest, ambassadorIds: readonly string
   if (apiVersion !== emissaryApi)
     return refused(manifest, [{ path: ['apiVersion'], text: `${apiVersion} is not read; convert the object to ${emissaryApi}` }])
   const others = foreign(manifest.spec, ambassadorIds)
-  if (others !== undefined) return ignored(manifest, [others])
+  if (others !== undefined) return foreignTo(manifest, others)
   if (!isServedKind(kind)) return ignored(manifest, [`${kind} is not built yet: it has no effect`])
   return checkServed(manifest, kind)
 }
@@ -63,8 +62,6 @@ function kindRules(object: CheckedObject): KindFindings {
       return checkListener(object.spec)
     case 'Host':
       return checkHost(object.spec)
-    case 'TCPMapping':
-      return checkTcpMapping(object.spec)
     case 'TLSContext':
       return checkTlsContext(object.spec)
     case 'Secret':
@@ -121,6 +118,11 @@ function ignored(manifest: Manifest, notices: readonly string[], unsupported: re
 
 function refused(manifest: Manifest, findings: readonly Finding[], unsupported: readonly string[] = []): CheckResult {
   return { status: { ...base(manifest), state: 'refused', problems: findings.map(one => placeFinding(manifest, one)), unsupported } }
+}
+
+/** Another gateway's, by its `ambassador_id`. */
+function foreignTo(manifest: Manifest, text: string): CheckResult {
+  return { status: { ...ignored(manifest, [text]).status, foreign: true } }
 }
 
 /** A finding with the line it stands on. */

@@ -1,4 +1,4 @@
-import type { ManifestContext, ManifestGroup, ManifestSource } from './contract.ts'
+import type { ManifestContext, ManifestGroup } from './contract.ts'
 import { FolderWatch } from './folder-watch.ts'
 import { type FileListing, listManifestFiles } from './list-files.ts'
 import { readManifestFile } from './manifest-file.ts'
@@ -14,14 +14,17 @@ export interface DirectorySettings {
   readonly namespace: string
 }
 
+/** What it needs of the context. */
+type DirectoryContext = Pick<ManifestContext, 'signal' | 'emit' | 'synced' | 'log' | 'clock'>
+
 /**
  * A folder of manifests (or one file), watched. A group is a file. A file that disappears takes its objects with it; one that cannot be
  * read, or whose folder cannot, keeps them; and so does everything when the path itself is missing (an unmounted volume is no deletion).
  */
-export function directorySource(settings: DirectorySettings): ManifestSource {
+export function directorySource(settings: DirectorySettings): { run(context: DirectoryContext): Promise<void> } {
   let restarted = false
   return {
-    async run(context) {
+    async run(context: DirectoryContext) {
       const watch = new FolderWatch(settings.path, context.log)
       const over = () => context.signal.aborted
       try {
@@ -52,11 +55,11 @@ export function directorySource(settings: DirectorySettings): ManifestSource {
 /** Remembers what was read, and gives the groups that differ. */
 class DirectoryReader {
   readonly #settings: DirectorySettings
-  readonly #context: ManifestContext
+  readonly #context: DirectoryContext
   readonly #marks = new Map<string, string>()
   #complaints: ReadonlySet<string> = new Set()
 
-  constructor(settings: DirectorySettings, context: ManifestContext) {
+  constructor(settings: DirectorySettings, context: DirectoryContext) {
     this.#settings = settings
     this.#context = context
   }

@@ -7,6 +7,12 @@ export interface ObjectStatus {
   /** `ignored`: not ours (another ambassador_id, a kind we do not serve). `refused` objects never take others with them. */
   readonly state: 'accepted' | 'refused' | 'ignored'
   readonly problems: readonly FieldProblem[]
+  /** It is `ignored` because it is another gateway's: its status is not ours to write. */
+  readonly foreign?: true
+  /** Compile has not seen the object as it stands now: what is said here may change at once. */
+  readonly pending?: true
+  /** What of it reaches no Envoy, and why, though nothing is wrong with the object itself. */
+  readonly unserved?: string
   /** Paths of fields that are accepted but have no effect yet, e.g. `spec.cors`. Never silent (reference/emissary-resources.md). */
   readonly unsupported: readonly string[]
   /** Things worth knowing that change nothing. */

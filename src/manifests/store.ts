@@ -21,6 +21,8 @@ export interface StoredVerdict {
   readonly notices: readonly string[]
   readonly served: 'current' | 'lastGood' | 'none'
   readonly ignored?: string
+  /** What of it reaches no Envoy, and why, though nothing is wrong with the object itself. */
+  readonly unserved?: string
 }
 
 /** A run of one manifest source: calls after the next run began are dropped (fencing). */
@@ -46,6 +48,7 @@ export class ManifestStore implements ObjectsReader {
   #verdicts: ReadonlyMap<string, StoredVerdict> = new Map()
   #judged: ReadonlyMap<string, Manifest> = new Map()
   #warnings: readonly string[] = []
+  readonly #settled = new Set<() => void>()
 
   /** @param ambassadorIds names under which this gateway takes objects (`ambassadorId` of the settings) */
   constructor(ambassadorIds: readonly string[]) {
@@ -119,6 +122,13 @@ export class ManifestStore implements ObjectsReader {
     this.#verdicts = result.verdicts
     this.#judged = new Map(objects.map(({ id, manifest }) => [id, manifest]))
     this.#warnings = result.warnings
+    for (const listener of this.#settled) listener()
+  }
+
+  /** Calls back after every `settle`; returns the unsubscribe. */
+  onSettled(listener: () => void): () => void {
+    this.#settled.add(listener)
+    return () => this.#settled.delete(listener)
   }
 
   statuses(): readonly ObjectStatus[] {
@@ -155,6 +165,8 @@ export class ManifestStore implements ObjectsReader {
       problems,
       notices: [...status.notices, ...(verdict?.notices ?? [])],
       lastGood: problems.length > 0 && (verdict === undefined ? this.#lastGood.has(id) : verdict.served === 'lastGood'),
+      ...(verdict?.unserved === undefined || problems.length > 0 ? {} : { unserved: verdict.unserved }),
+      ...(this.#judged.get(id) === manifest ? {} : { pending: true }),
     }
   }
 

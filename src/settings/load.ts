@@ -7,7 +7,8 @@ import { check, compileCheck } from './check.ts'
 import { parseSettings, type Path, type Problem, type SettingsDocument } from './document.ts'
 import { parseListenAddress } from './listen-address.ts'
 import { fromEnvironment, fromFlags, type Override } from './overlay.ts'
-import { absolutePath, withAbsolutePaths } from './paths.ts'
+import { manifestProblems, readManifests } from './manifests.ts'
+import { absolutePath } from './paths.ts'
 import { notBuilt, type SettingsFile, settingsSchema } from './schema.ts'
 import type { ListenAddress, Settings, TlsFiles } from './settings.ts'
 import { type RawSource, readSources } from './sources.ts'
@@ -56,7 +57,7 @@ export function loadSettings(input: SettingsInput): Settings {
   const raw = withoutKeys(content, wrong) as SettingsFile
   const folderOf = (key: string) => (overrides.has(key) ? cwd : folder)
   const sources = readSources(soundSources(content, problems), raw.defaults, input.plugins, folderOf('sources'))
-  problems.push(...sources.problems, ...tlsProblems(raw))
+  problems.push(...sources.problems, ...tlsProblems(raw), ...manifestProblems(raw.manifests, sources.sources))
   lines.push(...problems.map(problem => lineOf(problem, document, overrides)))
   // A problem of a union may be found once per branch.
   if (lines.length > 0) throw new IsthmusError('settings-invalid', [...new Set(lines)].join('\n'))
@@ -93,10 +94,7 @@ export function loadSettings(input: SettingsInput): Settings {
       drainSeconds: raw.envoy?.drainSeconds ?? 30,
     },
     defaults: { addresses: { allow: raw.defaults?.addresses?.allow ?? [], only: raw.defaults?.addresses?.only ?? [] } },
-    manifests:
-      raw.manifests === undefined
-        ? usualManifests(folder)
-        : (withAbsolutePaths(raw.manifests, settingsSchema.properties.manifests, folderOf('manifests')) as Settings['manifests']),
+    manifests: raw.manifests === undefined ? usualManifests(folder) : readManifests(raw.manifests, folderOf('manifests')),
     sources: sources.sources,
     startup: { gateSeconds: raw.startup?.gateSeconds ?? 30 },
     log: { level: raw.log?.level ?? 'info' },
@@ -150,8 +148,6 @@ function lineOf({ path, text }: Problem, document: SettingsDocument, overrides: 
 function unbuilt(problem: Problem): Problem {
   const later = notBuilt.get(problem.path.join('.'))
   if (later !== undefined) return { ...problem, text: later }
-  if (problem.path[0] === 'manifests' && problem.path[2] === 'type' && problem.text.includes('"kubernetes"'))
-    return { ...problem, text: 'manifests from Kubernetes are not built yet: use type directory' }
   return problem
 }
 

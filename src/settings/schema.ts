@@ -40,8 +40,21 @@ const token = Type.Object(
 
 const manifests = Type.Object(
   {
-    type: choice(['directory'], 'where the objects are read'),
-    path: path('folder of *.yaml files, watched'),
+    type: choice(['directory', 'kubernetes'], 'where the objects are read'),
+    path: Type.Optional(path('directory: folder of *.yaml files, watched')),
+    source: Type.Optional(Type.String({ minLength: 1, description: 'kubernetes: name of the source whose cluster is read' })),
+    status: Type.Optional(Type.Boolean({ description: 'kubernetes: write what became of each object into its status (true)' })),
+    publish: Type.Optional(
+      Type.Object(
+        {
+          service: Type.Optional(
+            Type.String({ pattern: '^[^/\\s]+/[^/\\s]+$', description: 'namespace/name of the Service whose addresses Ingresses get' }),
+          ),
+          addresses: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { description: 'addresses or host names Ingresses get' })),
+        },
+        { ...closed, description: 'kubernetes: what is written into the status of Ingresses' },
+      ),
+    ),
   },
   closed,
 )

@@ -43,9 +43,20 @@ export interface AddressRules {
 }
 
 /** Relative paths in settings count from the folder of the settings file and are absolute here. */
-export interface ManifestSettings {
+export type ManifestSettings = DirectoryManifests | KubernetesManifests
+
+export interface DirectoryManifests {
   readonly type: 'directory'
   readonly path: string
+}
+
+export interface KubernetesManifests {
+  readonly type: 'kubernetes'
+  /** Name of a source of type kubernetes. */
+  readonly source: string
+  /** Statuses are written back. */
+  readonly status: boolean
+  readonly publish: { readonly service?: string; readonly addresses?: readonly string[] }
 }
 
 export interface SourceSettings {

@@ -215,9 +215,24 @@ t.test('each mistake is named with its line, key and what was meant', async t =>
       'isthmus.yaml:5: sources[1].name: "dc1" is already the name of sources[0]: names are unique',
     ],
     [
-      'manifests to come',
-      'manifests:\n  - { type: kubernetes, path: a }\n',
-      'isthmus.yaml:2: manifests[0].type: manifests from Kubernetes are not built yet: use type directory',
+      'manifests of a cluster that is no source',
+      'manifests:\n  - { type: kubernetes, source: dc1 }\n',
+      'isthmus.yaml:2: manifests[0]: source "dc1" is none of type kubernetes; there is no source of type kubernetes; add one',
+    ],
+    [
+      'manifests of a cluster without its name',
+      'manifests:\n  - { type: kubernetes }\n',
+      'isthmus.yaml:2: manifests[0]: key "source" is missing',
+    ],
+    [
+      'a key of the other type of manifests',
+      'manifests:\n  - { type: directory, path: a, status: false }\n',
+      'isthmus.yaml:2: manifests[0].status: has no meaning with type directory; remove it',
+    ],
+    [
+      'a folder of manifests without its path',
+      'manifests:\n  - { type: directory }\n',
+      'isthmus.yaml:2: manifests[0]: key "path" is missing: the folder of the manifests',
     ],
     [
       'a key to come',

@@ -70,6 +70,8 @@ export interface CompileResult {
   /** How the endpoint table is to make its pools, one per ServicePool. */
   readonly pools: readonly PoolRule[]
   readonly consulRequests: readonly ConsulRequest[]
+  /** The Secrets that objects refer to, found or not, as `namespace/name`: no other one needs to be read. */
+  readonly secrets: ReadonlySet<string>
   /** What proxyless gRPC clients get; services that it asks about and nobody knows join `lookups`. */
   readonly grpc: GrpcNames
   /** Things wrong with the configuration as a whole. */
@@ -82,6 +84,8 @@ export interface Verdict {
   readonly notices: readonly string[]
   /** What serves: the version as it stands, the last good one, or nothing. */
   readonly served: 'current' | 'lastGood' | 'none'
+  /** What of it reaches no Envoy, and why, though nothing is wrong with the object itself. */
+  readonly unserved?: string
   /** Why the object is none of this gateway's, if it is not. */
   readonly ignored?: string
 }

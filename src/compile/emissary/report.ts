@@ -10,6 +10,9 @@ export class Report {
   /** Objects that turned out not to be ours, and why. */
   readonly ignored = new Map<string, string>()
 
+  /** What of objects reaches no Envoy, and why, though nothing is wrong with them. */
+  readonly unserved = new Map<string, string>()
+
   refuse(object: CheckedObject, finding: Finding): void {
     add(this.refused, objectId(object.manifest), placed(object, finding))
   }
@@ -20,6 +23,13 @@ export class Report {
 
   ignore(object: CheckedObject, text: string): void {
     this.ignored.set(objectId(object.manifest), text)
+  }
+
+  /** Beside the notice that people read. */
+  unserve(object: CheckedObject, text: string): void {
+    const id = objectId(object.manifest)
+    if (!this.unserved.has(id)) this.unserved.set(id, text)
+    this.notice(object, text)
   }
 
   notice(object: CheckedObject, text: string): void {

@@ -17,10 +17,7 @@ exports[`test/compile/routes.test.ts > TAP > golden: one Listener, two Hosts, th
     {
      "name": "cleartext",
      "serverNames": [],
-     "serve": {
-      "kind": "http",
-      "routeConfig": "routes|XFP|all"
-     }
+     "routeConfig": "routes|XFP|all"
     }
    ],
    "trustedHops": 1,

@@ -1,12 +1,16 @@
 import type { IrService } from '../../../ir/http-services.ts'
 import type { IrCluster } from '../../../ir/route-table.ts'
 import type { CheckedObject } from '../../../manifests/checked-object.ts'
+import type { Lookups } from '../lookups.ts'
 import { statName } from '../names.ts'
-import { readUpstream, type UpstreamContext } from '../read-upstream.ts'
+import type { Report } from '../report.ts'
 import { parseServiceName } from '../service-name.ts'
+import { resolveUpstream } from '../upstream.ts'
 
 /** What compiling a service object needs, and where its cluster goes. */
-export interface ServiceContext extends UpstreamContext {
+export interface ServiceContext {
+  readonly lookups: Lookups
+  readonly report: Report
   readonly clusters: IrCluster[]
 }
 
@@ -20,11 +24,14 @@ const connectTimeoutMs = 3_000
 export function serviceCluster(
   object: CheckedObject,
   service: { readonly field: string; readonly text: string; readonly statsName: string | undefined; readonly http2: boolean },
-  context: ServiceContext,
+  { lookups, report, clusters }: ServiceContext,
 ): IrService | undefined {
   const { manifest } = object
-  const upstream = readUpstream(object, { field: service.field, service: service.text }, context)
-  if (upstream === undefined) return undefined
+  const upstream = resolveUpstream(service.text, manifest.namespace, { kind: 'hybrid' }, lookups)
+  if (typeof upstream === 'string') {
+    report.refuse(object, { path: ['spec', service.field], text: upstream })
+    return undefined
+  }
   const { name: upstreamName, ...rest } = upstream
   const options = [...(service.http2 ? ['h2'] : []), ...(service.statsName === undefined ? [] : [`stats:${service.statsName}`])]
   const cluster: IrCluster = {
@@ -36,7 +43,7 @@ export function serviceCluster(
     ...(service.http2 ? { http2: true } : {}),
     origins: [manifest.ref],
   }
-  context.clusters.push(cluster)
+  clusters.push(cluster)
   return { cluster: cluster.name, authority: authorityOf(service.text) }
 }
 

@@ -11,6 +11,7 @@ export type SecretRef = { readonly name: string } | { readonly problem: string }
 export class Secrets {
   readonly #objects = new Map<string, Checked<'Secret'>>()
   readonly #used = new Map<string, IrSecret>()
+  readonly #asked = new Set<string>()
   readonly #notices = new Map<Checked<'Secret'>, string>()
   readonly #now: number
 
@@ -23,6 +24,11 @@ export class Secrets {
   /** What Envoys get, sorted by name. */
   get used(): readonly IrSecret[] {
     return [...this.#used.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** Every Secret that was looked for, found or not, as `namespace/name`. */
+  get asked(): ReadonlySet<string> {
+    return this.#asked
   }
 
   /** What people should know about Secrets that are used. */
@@ -69,11 +75,17 @@ export class Secrets {
   }
 
   #find(name: string, namespace: string, namespacing: boolean): Checked<'Secret'> | string {
-    const own = this.#objects.get(`${namespace}/${name}`)
-    if (own !== undefined) return own
-    const dot = name.lastIndexOf('.')
-    const other = namespacing && dot > 0 ? this.#objects.get(`${name.slice(dot + 1)}/${name.slice(0, dot)}`) : undefined
-    return other ?? `there is no usable Secret ${namespace}/${name}`
+    const dot = namespacing ? name.lastIndexOf('.') : -1
+    return (
+      this.#get(`${namespace}/${name}`) ??
+      (dot > 0 ? this.#get(`${name.slice(dot + 1)}/${name.slice(0, dot)}`) : undefined) ??
+      `there is no usable Secret ${namespace}/${name}`
+    )
+  }
+
+  #get(place: string): Checked<'Secret'> | undefined {
+    this.#asked.add(place)
+    return this.#objects.get(place)
   }
 
   #use(secret: IrSecret): { readonly name: string } {
