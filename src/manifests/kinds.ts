@@ -51,7 +51,7 @@ export const laterKinds: readonly string[] = ['TCPMapping', 'Module', 'DevPortal
 export const readKinds: readonly { readonly apiVersion: string; readonly kind: string }[] = [
   ...Object.keys(servedSchemas)
     .filter(isServedKind)
-    .map(kind => ({ apiVersion: apiOf(kind), kind: kind as string }))
+    .map(kind => ({ apiVersion: apiOf(kind), kind }))
     .filter(({ apiVersion }) => apiVersion !== 'v1'),
   ...laterKinds.map(kind => ({ apiVersion: emissaryApi, kind })),
 ]
