@@ -36,6 +36,8 @@ export async function elect(given: ElectionGiven, signal: AbortSignal): Promise<
     log.info({ lease: `${namespace}/${name}`, identity }, leads ? 'this replica writes status' : 'this replica no longer writes status')
     given.onChange(leads)
   }
+  const over = (): boolean => signal.aborted
+  const isLeading = (): boolean => state.leads
   const wall = (): string => new Date(clock.wall()).toISOString().replace(/Z$/, '000Z')
 
   /** One attempt to take or renew; gives whether the lease is ours after it. */
@@ -63,13 +65,13 @@ export async function elect(given: ElectionGiven, signal: AbortSignal): Promise<
     return true
   }
 
-  while (!signal.aborted) {
+  while (!over()) {
     try {
       // An answer that comes later than the next attempt is worth nothing.
       lead(await attempt(AbortSignal.any([signal, AbortSignal.timeout((seconds * 1000) / 3)])))
       complaint = ''
     } catch (error) {
-      if (signal.aborted) break
+      if (over()) break
       const text = errorText(error)
       if (text !== complaint) log.warn({ lease: `${namespace}/${name}`, error: text }, 'the lease for writing status cannot be had')
       complaint = text
@@ -77,7 +79,7 @@ export async function elect(given: ElectionGiven, signal: AbortSignal): Promise<
     }
     await clock.sleep((seconds * 1000 * (0.8 + 0.4 * random())) / 3, signal)
   }
-  if (!state.leads) return
+  if (!isLeading()) return
   lead(false)
   const lastCall = AbortSignal.timeout(2000)
   try {
