@@ -6,6 +6,7 @@ import type { SourceStatus } from '../discovery/status.ts'
 import type { Evidence, PoolEndpoint, PoolView } from '../table/reader.ts'
 import { addressText, isServed, rounded } from './bodies/endpoint.ts'
 import { clustersByService, type ServiceCluster } from './bodies/service.ts'
+import { deliverySteps, outsideSteps, placeSteps, ruleSteps } from './explain-pool.ts'
 import { invalid } from './problem.ts'
 import type { AdminReaders } from './readers.ts'
 import type { Explanation } from './schemas.ts'
@@ -40,14 +41,10 @@ export function explain(service: ServiceKey, at: { readonly address: string; rea
   const endpoint = found.find(one => one.protocol === 'tcp') ?? found[0]
   const clusters = clustersByService(readers).get(service) ?? []
   const steps: Step[] = []
-  const done = (verdict: Explanation['verdict'], text: string): Explanation => ({
-    service,
-    ...at,
-    verdict,
-    text,
-    steps,
-    delivery: delivery(clusters, readers),
-  })
+  const done = (verdict: Explanation['verdict'], text: string): Explanation => {
+    const arrived = delivery(clusters, readers)
+    return { service, ...at, verdict, text, steps: [...steps, ...deliverySteps(arrived)], delivery: arrived }
+  }
   const here = `${addressText(at)} of ${service}`
 
   if (pool === undefined) {
@@ -63,18 +60,24 @@ export function explain(service: ServiceKey, at: { readonly address: string; rea
         : `the service is known to ${pool.sources.join(', ')}; it has ${pool.endpoints.length} endpoint${pool.endpoints.length === 1 ? '' : 's'}`,
     data: { sources: pool.sources, endpoints: pool.endpoints.length, mode: pool.mode },
   })
+  steps.push(...ruleSteps(pool))
   if (endpoint === undefined) {
+    const outside = outsideSteps(pool, at, readers)
+    if (outside.length > 0) {
+      steps.push(...outside)
+      return done('absent', `${here} is absent: no member of the ServicePool takes it`)
+    }
     steps.push(...absentSteps(pool, at, statuses), ...elsewhere(service, at, readers))
     return done('absent', `${here} is absent: no source names this address for the service`)
   }
   for (const evidence of endpoint.evidence) steps.push(...evidenceSteps(evidence, statuses))
-  steps.push(...mergeSteps(endpoint))
+  steps.push(...mergeSteps(endpoint), ...placeSteps(pool, endpoint))
   const takers = clusters.filter(cluster => {
     const taken = readers.select(pool, cluster.assignment).find(one => one.address === at.address && one.port === at.port)
     steps.push(clusterStep(cluster, endpoint, taken))
     return taken !== undefined
   })
-  if (!isServed(endpoint)) return done('withheld', `${here} gets no requests: it is ${stateText(endpoint)}`)
+  if (!isServed(endpoint)) return done('withheld', `${here} gets no requests: it is ${stateText(endpoint)}${whyText(endpoint)}`)
   if (takers.length > 0)
     return done('served', `${here} gets requests: it is ${stateText(endpoint)}, and ${count(takers.length, 'cluster')} use it`)
   if (clusters.length === 0) steps.push({ code: 'no-cluster', text: 'no route names this service, so no Envoy is told of it', data: {} })
@@ -142,6 +145,7 @@ function clusterStep({ name, assignment, origins }: ServiceCluster, endpoint: Po
 
 function whySkipped({ members, port }: ServiceCluster['assignment'], endpoint: PoolEndpoint): string {
   if (endpoint.protocol === 'udp') return 'clusters are TCP, this port is UDP'
+  if (endpoint.excluded === true) return `it is left out: ${endpoint.reasons.at(-1)?.text ?? ''}`
   if (members.kind === 'type' && !endpoint.evidence.some(one => one.sourceType === members.type))
     return `its resolver takes endpoints of ${members.type} sources only`
   if (members.kind === 'source' && !endpoint.evidence.some(one => one.source === members.source))
@@ -214,10 +218,17 @@ function delivery(clusters: readonly ServiceCluster[], readers: AdminReaders): E
   )
 }
 
-function stateText({ health, presence }: Pick<PoolEndpoint, 'health' | 'presence'>): string {
-  return presence === 'live' ? health : `${health}, ${presence}`
+function stateText({ health, presence, excluded }: Pick<PoolEndpoint, 'health' | 'presence' | 'excluded'>): string {
+  const state = presence === 'live' ? health : `${health}, ${presence}`
+  return excluded === true ? `${state}, and left out` : state
 }
 
 function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`
+}
+
+/** The reason to show beside the verdict: the one that was added last, by the source or by what stands above it. */
+function whyText({ reasons }: PoolEndpoint): string {
+  const last = reasons.findLast(reason => reason.code !== 'merged')
+  return last === undefined ? '' : ` (${last.text})`
 }

@@ -1,4 +1,5 @@
 import type { Presence } from '../model/health.ts'
+import { Interner } from '../model/intern.ts'
 import type { Reason } from '../model/reason.ts'
 import { isOurCopy } from './loop.ts'
 import type { Evidence, PoolEndpoint } from './pool-view.ts'
@@ -33,10 +34,14 @@ function mergedReasons(evidence: readonly Evidence[], winner: Evidence, draining
     const text = `${draining.source} says draining, which wins over every other source`
     reasons.push(...draining.endpoint.reasons, { code: 'draining-wins', text })
   }
-  const others = evidence.slice(1).map(one => one.source)
-  reasons.push({ code: 'merged', text: `known to ${String(evidence.length)} sources; ${winner.source} decides over ${others.join(', ')}` })
-  return Object.freeze(reasons)
+  let text = `known to ${String(evidence.length)} sources; ${winner.source} decides over`
+  for (let index = 1; index < evidence.length; index++) text += `${index === 1 ? ' ' : ', '}${(evidence[index] as Evidence).source}`
+  const alone = mergedAlone.get(text, () => Object.freeze([Object.freeze({ code: 'merged', text })]))
+  return reasons.length === 0 ? alone : Object.freeze([...reasons, ...alone])
 }
+
+/** Endpoints of a service mostly have the same sources: they share what is said of it. */
+const mergedAlone = new Interner<readonly Reason[]>(10_000)
 
 const presenceRank: Record<Presence, number> = { live: 0, suspect: 1, expired: 2 }
 

@@ -1,10 +1,11 @@
 import type { CheckPolicy, PoolMember, PoolRule } from '../model/pool-rule.ts'
 import type { Reason } from '../model/reason.ts'
+import type { ServiceKey } from '../model/service-key.ts'
 import { applyOverride } from './apply-override.ts'
-import { byTrust, decide } from './decide.ts'
-import { type Candidate, candidatesOf } from './members.ts'
+import { decide } from './decide.ts'
+import { type Candidate, candidatesOf, joinCandidates, type Selections } from './members.ts'
 import { comparePlaces } from './pool-order.ts'
-import type { Evidence, PoolEndpoint, PoolView } from './pool-view.ts'
+import type { PoolEndpoint, PoolView } from './pool-view.ts'
 
 /**
  * The pool that a rule makes of what sources know (reference/discovery.md 1.6): each endpoint once, with the evidence of all members that
@@ -12,25 +13,30 @@ import type { Evidence, PoolEndpoint, PoolView } from './pool-view.ts'
  * object, up to the whole view.
  * @param former the last view this gave for the same rule
  * @param bases what sources know under each key that a member names; unknown ones are left out
+ * @param selections those of the same rule, which this fills
  */
-export function derivePool(rule: PoolRule, former: PoolView | undefined, bases: ReadonlyMap<string, PoolView>): PoolView {
-  const lists = ranked(rule.members).flatMap(member =>
-    member.services.flatMap(service => {
-      const base = bases.get(service)
-      return base === undefined ? [] : [candidatesOf(member, base)]
-    }),
+export function derivePool(
+  rule: PoolRule,
+  former: PoolView | undefined,
+  bases: ReadonlyMap<ServiceKey, PoolView>,
+  selections: Selections,
+): PoolView {
+  const ranked = [...rule.members].sort((a, b) => a.level - b.level)
+  const lists = [...bases].map(([service, base]) =>
+    candidatesOf(
+      ranked.filter(member => member.services.includes(service)),
+      base,
+      selections,
+    ),
   )
-  const endpoints = join(rule, mergeSorted(lists), former?.rule === rule ? former.endpoints : [])
-  const sources = [...new Set(endpoints.flatMap(one => one.evidence.map(evidence => evidence.source)))].sort()
-  if (former?.rule === rule && endpoints === former.endpoints && sources.join('\0') === former.sources.join('\0')) return former
-  return Object.freeze({ service: rule.service, mode: rule.mode, rule, endpoints, sources })
+  const endpoints = join(rule, ranked, mergeSorted(lists), former?.rule === rule ? former.endpoints : [])
+  if (former?.rule === rule && endpoints === former.endpoints) return former
+  const sources = new Set<string>()
+  for (const { evidence } of endpoints) for (const { source } of evidence) sources.add(source)
+  return Object.freeze({ service: rule.service, mode: rule.mode, rule, endpoints, sources: [...sources].sort() })
 }
 
-function ranked(members: readonly PoolMember[]): readonly PoolMember[] {
-  return [...members].sort((a, b) => a.level - b.level)
-}
-
-/** One list in the pool's order; of equal places that of the earlier list is first. */
+/** One list in the pool's order; of equal places that of the earlier list is first. Linear: there are few lists. */
 function mergeSorted(lists: readonly (readonly Candidate[])[]): readonly Candidate[] {
   const [first = [], ...others] = lists
   return others.reduce((all, list) => (list.length === 0 ? all : all.length === 0 ? list : mergeTwo(all, list)), first)
@@ -58,37 +64,33 @@ function mergeTwo(a: readonly Candidate[], b: readonly Candidate[]): readonly Ca
 }
 
 /** Makes each place one endpoint, or keeps the former one. */
-function join(rule: PoolRule, candidates: readonly Candidate[], former: readonly PoolEndpoint[]): readonly PoolEndpoint[] {
+function join(
+  rule: PoolRule,
+  ranked: readonly PoolMember[],
+  candidates: readonly Candidate[],
+  former: readonly PoolEndpoint[],
+): readonly PoolEndpoint[] {
   const joined: PoolEndpoint[] = []
   let from = 0
   for (let index = 0; index < candidates.length; ) {
     const first = candidates[index] as Candidate
     let end = index + 1
     while (end < candidates.length && comparePlaces((candidates[end] as Candidate).at, first.at) === 0) end++
-    const evidence = end === index + 1 ? first.evidence : joinEvidence(candidates.slice(index, end))
-    const override = candidates.slice(index, end).find(one => one.at.override !== undefined)?.at.override
-    while (from < former.length && comparePlaces(former[from] as PoolEndpoint, first.at) < 0) from++
-    const old = former[from]
-    const same =
-      old !== undefined &&
-      comparePlaces(old, first.at) === 0 &&
-      old.member === first.member &&
-      old.override === override &&
-      sameItems(old.evidence, evidence)
-    if (same) joined.push(old)
-    else {
-      const made = place(first.member, decide(evidence), rule.health)
-      joined.push(override === undefined ? made : applyOverride(made, override))
-    }
+    const same = end === index + 1 ? undefined : candidates.slice(index, end)
+    const { member, evidence } = same === undefined ? first : joinCandidates(same, ranked)
+    const override = same === undefined ? first.at.override : same.find(one => one.at.override !== undefined)?.at.override
     index = end
+    let order = -1
+    while (from < former.length && (order = comparePlaces(former[from] as PoolEndpoint, first.at)) < 0) from++
+    const old = order === 0 ? former[from] : undefined
+    if (old !== undefined && old.member === member && old.override === override && sameItems(old.evidence, evidence)) {
+      joined.push(old)
+      continue
+    }
+    const made = place(member, decide(evidence), rule.health)
+    joined.push(override === undefined ? made : applyOverride(made, override))
   }
-  return joined.length === former.length && sameItems(joined, former) ? former : Object.freeze(joined)
-}
-
-/** All evidence of several members, each once, best first. */
-function joinEvidence(candidates: readonly Candidate[]): readonly Evidence[] {
-  const all = [...new Set(candidates.flatMap(one => one.evidence))]
-  return Object.freeze(all.length === 1 ? all : all.sort(byTrust))
+  return sameItems(joined, former) ? former : Object.freeze(joined)
 }
 
 function place(member: PoolMember, decided: PoolEndpoint, _health: CheckPolicy): PoolEndpoint {

@@ -1,26 +1,73 @@
 import type { PoolMember } from '../model/pool-rule.ts'
 import type { PortSelector } from '../model/port-selector.ts'
+import { byTrust } from './decide.ts'
 import type { Evidence, PoolEndpoint, PoolView } from './pool-view.ts'
 import { selectPorts } from './select-ports.ts'
 
-/** An endpoint that a member selects, with the part of its evidence that is the member's. */
+/** An endpoint that members of a pool select, with the part of its evidence that is theirs. */
 export interface Candidate {
   readonly at: PoolEndpoint
+  /** The first of them, by level and place. */
   readonly member: PoolMember
   /** `at.evidence` itself where all of it is. Not empty. */
   readonly evidence: readonly Evidence[]
-  readonly port: number
 }
 
-/** What a member selects of what sources know under one of its keys, in the pool's order. */
-export function candidatesOf(member: PoolMember, base: PoolView): readonly Candidate[] {
+/** What the members without a port made of an endpoint, for as long as both are what they are; null: none takes it. */
+export type Selections = WeakMap<PoolEndpoint, Candidate | null>
+
+/**
+ * What members select of what sources know under one key, in the pool's order.
+ * @param members those that name the key, in the order of level and place
+ */
+export function candidatesOf(members: readonly PoolMember[], base: PoolView, selections: Selections): readonly Candidate[] {
+  const open = members.filter(member => member.port === undefined)
+  const ported = new Map<PoolEndpoint, Candidate[]>()
+  for (const member of members) for (const one of portCandidates(member, base)) ported.set(one.at, [...(ported.get(one.at) ?? []), one])
   const found: Candidate[] = []
   for (const at of base.endpoints) {
     if (at.goneAt !== undefined) continue
-    const evidence = selected(member, at.evidence)
-    if (evidence.length > 0) found.push({ at, member, evidence, port: at.port })
+    let candidate = selections.get(at)
+    if (candidate === undefined) selections.set(at, (candidate = open.length === 0 ? null : select(open, at)))
+    const others = ported.size === 0 ? undefined : ported.get(at)
+    if (others !== undefined) candidate = joinCandidates(candidate === null ? others : [candidate, ...others], members)
+    if (candidate !== null) found.push(candidate)
   }
-  return member.port === undefined ? found : selectPorts(found, portSelector(member.port))
+  return found
+}
+
+/** Candidates for one address and port as one: with all their evidence, each once, best first, of the first member in the order given. */
+export function joinCandidates(all: readonly Candidate[], ranked: readonly PoolMember[]): Candidate {
+  const first = all.reduce((best, one) => (ranked.indexOf(one.member) < ranked.indexOf(best.member) ? one : best))
+  const evidence = [...new Set(all.flatMap(one => one.evidence))]
+  return { ...first, evidence: Object.freeze(evidence.sort(byTrust)) }
+}
+
+function select(members: readonly PoolMember[], at: PoolEndpoint): Candidate | null {
+  let first: PoolMember | undefined
+  let taken = 0
+  for (const one of at.evidence) {
+    const taker = members.find(member => takes(member, one))
+    if (taker === undefined) continue
+    taken++
+    if (first === undefined || members.indexOf(taker) < members.indexOf(first)) first = taker
+  }
+  if (first === undefined) return null
+  const all = taken === at.evidence.length
+  return {
+    at,
+    member: first,
+    evidence: all ? at.evidence : Object.freeze(at.evidence.filter(one => members.some(member => takes(member, one)))),
+  }
+}
+
+function portCandidates(member: PoolMember, base: PoolView): readonly Candidate[] {
+  if (member.port === undefined) return []
+  const found = base.endpoints.flatMap(at => {
+    const evidence = at.goneAt === undefined ? selected(member, at.evidence) : []
+    return evidence.length === 0 ? [] : [{ at, member, evidence, port: at.port }]
+  })
+  return selectPorts(found, portSelector(member.port))
 }
 
 /** Why a member does not take what sources know of an endpoint, in words; undefined if its filters let it in. */

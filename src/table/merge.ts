@@ -60,35 +60,70 @@ function mergeEndpoints(former: readonly PoolEndpoint[], changes: readonly Group
   return Object.freeze(merged)
 }
 
-/** Each address and port that a changed group names or named, in canonical order, with all evidence there is for it now. */
-function touchedPlaces(former: readonly PoolEndpoint[], changes: readonly GroupChange[]): { at: number; evidence: Evidence[] }[] {
-  const named: { place: Endpoint; evidence: Evidence | undefined }[] = []
-  for (const { source, sourceType, before, after } of changes) {
-    for (const endpoint of before?.endpoints ?? []) named.push({ place: endpoint, evidence: undefined })
-    for (const endpoint of after?.endpoints ?? []) {
-      named.push({ place: endpoint, evidence: Object.freeze({ source, sourceType, group: after?.id ?? '', endpoint }) })
-    }
-  }
-  named.sort((a, b) => comparePlaces(a.place, b.place))
-  const changed = new Set(changes.map(change => groupKey(change.source, (change.before ?? change.after)?.id ?? '')))
-  const touched: { at: number; evidence: Evidence[] }[] = []
-  let last: { place: Endpoint; evidence: Evidence[]; old: readonly Evidence[] } | undefined
-  for (const { place, evidence } of named) {
-    if (last === undefined || comparePlaces(last.place, place) !== 0) {
-      const at = findPlace(former, place)
-      const old = at < 0 ? none : (former[at] as PoolEndpoint).evidence
-      last = { place, old, evidence: old.filter(one => !changed.has(groupKey(one.source, one.group))) }
-      touched.push({ at, evidence: last.evidence })
-    }
-    if (evidence !== undefined) last.evidence.push(keepSame(last.old, evidence))
-  }
-  for (const { evidence } of touched) if (evidence.length > 1) evidence.sort(byTrust)
-  return touched
+/** An address and port that is to be decided anew: what was known of it and is not changed, and what the changes say. */
+interface Touched {
+  readonly place: Endpoint
+  readonly at: number
+  readonly old: readonly Evidence[]
+  readonly evidence: Evidence[]
 }
 
-/** The former evidence that says the same, or the new one. */
-function keepSame(old: readonly Evidence[], one: Evidence): Evidence {
-  return old.find(known => known.source === one.source && known.group === one.group && sameEndpoint(known.endpoint, one.endpoint)) ?? one
+/** Each address and port that a changed group names or named, in canonical order, with all evidence there is for it now. */
+function touchedPlaces(former: readonly PoolEndpoint[], changes: readonly GroupChange[]): readonly Touched[] {
+  const changed = new Set(changes.map(change => groupKey(change.source, (change.before ?? change.after)?.id ?? '')))
+  const byAddress = new Map<string, Touched | Touched[]>()
+  const all: Touched[] = []
+  const touch = (place: Endpoint): Touched => {
+    const known = findTouched(byAddress, place)
+    if (known !== undefined) return known
+    const at = findPlace(former, place)
+    const old = at < 0 ? none : (former[at] as PoolEndpoint).evidence
+    const touched = { place, at, old, evidence: old.filter(one => !changed.has(groupKey(one.source, one.group))) }
+    const others = byAddress.get(place.address)
+    if (others === undefined) byAddress.set(place.address, touched)
+    else byAddress.set(place.address, Array.isArray(others) ? [...others, touched] : [others, touched])
+    all.push(touched)
+    return touched
+  }
+  const add = ({ old, evidence }: Touched, { source, sourceType, after }: GroupChange, endpoint: Endpoint) => {
+    const group = after?.id ?? ''
+    evidence.push(keepSame(old, source, group, endpoint) ?? Object.freeze({ source, sourceType, group, endpoint }))
+  }
+  const kept = changes.map(({ before, after }) => sharedEndpoints(before, after))
+  for (const [index, change] of changes.entries()) {
+    const same = kept[index]
+    for (const endpoint of change.before?.endpoints ?? []) if (same?.has(endpoint) !== true) touch(endpoint)
+    for (const endpoint of change.after?.endpoints ?? []) if (same?.has(endpoint) !== true) add(touch(endpoint), change, endpoint)
+  }
+  // What a group says as before counts where something else about the place changed.
+  for (const [index, change] of changes.entries()) {
+    for (const endpoint of kept[index] ?? []) {
+      const touched = findTouched(byAddress, endpoint)
+      if (touched !== undefined) add(touched, change, endpoint)
+    }
+  }
+  for (const { evidence } of all) if (evidence.length > 1) evidence.sort(byTrust)
+  return all.sort((a, b) => comparePlaces(a.place, b.place))
+}
+
+function findTouched(byAddress: ReadonlyMap<string, Touched | Touched[]>, place: Endpoint): Touched | undefined {
+  const found = byAddress.get(place.address)
+  if (found === undefined) return undefined
+  if (Array.isArray(found)) return found.find(one => comparePlaces(one.place, place) === 0)
+  return comparePlaces(found.place, place) === 0 ? found : undefined
+}
+
+/** The very objects that a group had before and still has: sources keep those that did not change. */
+function sharedEndpoints(before: EndpointGroup | undefined, after: EndpointGroup | undefined): ReadonlySet<Endpoint> | undefined {
+  if (before === undefined || after === undefined) return undefined
+  const shared = new Set(before.endpoints).intersection(new Set(after.endpoints))
+  return shared.size === 0 ? undefined : shared
+}
+
+/** The former evidence that says the same, if there is one. */
+function keepSame(old: readonly Evidence[], source: string, group: string, endpoint: Endpoint): Evidence | undefined {
+  for (const known of old) if (known.source === source && known.group === group && sameEndpoint(known.endpoint, endpoint)) return known
+  return undefined
 }
 
 function groupKey(source: string, group: string): string {

@@ -2,11 +2,13 @@ import { isDeepStrictEqual } from 'node:util'
 import type { PoolRule } from '../model/pool-rule.ts'
 import type { ServiceKey } from '../model/service-key.ts'
 import { derivePool } from './derive-pool.ts'
+import type { Selections } from './members.ts'
 import type { PoolView } from './pool-view.ts'
 
 /** A pool made by a rule: its last merge, and what is seen of it. */
 export interface RuledPool {
   readonly rule: PoolRule
+  readonly selections: Selections
   merged: PoolView | undefined
   view: PoolView | undefined
 }
@@ -41,7 +43,12 @@ export class RuledPools {
       if (old !== undefined && isDeepStrictEqual(old.rule, rule)) continue
       if (old !== undefined) this.#forget(old)
       // What was seen before stays seen until the new rule is applied; the old merge is none of the new rule's.
-      const pool: RuledPool = { rule, merged: undefined, view: old === undefined ? seen(rule.service) : old.view }
+      const pool: RuledPool = {
+        rule,
+        selections: new WeakMap(),
+        merged: undefined,
+        view: old === undefined ? seen(rule.service) : old.view,
+      }
       this.#pools.set(rule.service, pool)
       for (const base of basesOf(rule)) {
         const users = this.#uses.get(base)
@@ -70,12 +77,12 @@ export class RuledPools {
   derive(base: (service: ServiceKey) => PoolView | undefined): readonly (RuledPool & { merged: PoolView })[] {
     const derived: (RuledPool & { merged: PoolView })[] = []
     for (const pool of this.#dirty) {
-      const bases = new Map<string, PoolView>()
+      const bases = new Map<ServiceKey, PoolView>()
       for (const service of basesOf(pool.rule)) {
         const view = base(service)
         if (view !== undefined) bases.set(service, view)
       }
-      derived.push(Object.assign(pool, { merged: derivePool(pool.rule, pool.merged, bases) }))
+      derived.push(Object.assign(pool, { merged: derivePool(pool.rule, pool.merged, bases, pool.selections) }))
     }
     this.#dirty.clear()
     return derived

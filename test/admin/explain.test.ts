@@ -1,4 +1,6 @@
 import t from 'tap'
+import { deliverySteps } from '../../src/admin/explain-pool.ts'
+import { serviceKey } from '../../src/model/service-key.ts'
 import { FakeGateway, list, open, someRoutes } from './gateway.ts'
 
 /** The verdict and the codes of the steps. */
@@ -24,7 +26,8 @@ function routed(): FakeGateway {
 t.test('a served endpoint: its evidence, the merge, the cluster, and how far each Envoy is', async t => {
   const { body, verdict, codes, texts } = await ask(t, routed(), 'default/web', '10.0.0.1:8080')
   t.equal(verdict, 'served')
-  t.strictSame(codes, ['service-known', 'evidence', 'source-stale', 'evidence', 'merged', 'decided', 'cluster-takes'])
+  t.strictSame(codes, ['service-known', 'evidence', 'source-stale', 'evidence', 'merged', 'decided', 'cluster-takes', 'delivery'])
+  t.match(texts, /sent to 1 of 1 Envoy, acknowledged by 0/)
   t.match(texts, /vms \(vm\) says healthy, weight 50/)
   t.match(texts, /vms is stale \(last read 60 s ago\): connection refused/)
   t.match(texts, /cluster web \(Mapping default\/web\) takes it as healthy/)
@@ -105,4 +108,36 @@ t.test('addresses are compared in canonical form', async t => {
   gateway.put('dc1', 'six/web', [{ address: '2001:db8::1', port: 80, id: 'a' }])
   t.equal((await ask(t, gateway, 'six/web', '[2001:0db8:0:0::1]:80')).verdict, 'unrouted')
   t.equal((await ask(t, gateway, 'default/web', '[::ffff:10.0.0.1]:8080')).verdict, 'unrouted')
+})
+
+t.test('a ServicePool: its members, the place of an endpoint in it, and why one is not of it', async t => {
+  const gateway = routed()
+  const [web, pool] = [serviceKey('default', 'web'), serviceKey('default', 'all')]
+  const member = { services: [web], sources: undefined, port: undefined, tags: [], meta: {}, share: undefined }
+  const members = [
+    { ...member, name: 'agents', sourceType: 'vm', level: 0 },
+    { ...member, name: 'tagged', sourceType: 'consul', tags: ['v9'], level: 1 },
+  ]
+  gateway.table.follow([{ service: pool, mode: 'failover', members, health: {}, drainSeconds: 0 }], 0)
+  const inside = await ask(t, gateway, 'default/all', '10.0.0.1:8080')
+  t.strictSame(inside.codes.slice(0, 2), ['service-known', 'pool'])
+  t.match(inside.texts, /ServicePool default\/all, mode failover: agents has 1 of 1 in use; tagged has 0 of 0 in use/)
+  t.match(inside.texts, /it is of member agents, priority 0/)
+  const outside = await ask(t, gateway, 'default/all', '10.0.0.2:8080')
+  t.equal(outside.verdict, 'absent')
+  t.match(outside.texts, /member agents does not take it: dc1 is of type consul, not vm/)
+  t.match(outside.texts, /member tagged does not take it: dc1 gives it no tag "v9"/)
+})
+
+t.test('delivery in one sentence: sent to 3 of 4 Envoys, rejected by one', async t => {
+  const at = (nodeId: string, state: 'synced' | 'rejected' | 'pending', sentVersion: string, ackedVersion: string) => ({
+    ...{ nodeId, proxyState: 'synced' as const, cluster: 'web', state, sentVersion, ackedVersion, currentVersion: 'v2' },
+  })
+  const [step] = deliverySteps([
+    at('a', 'synced', 'v2', 'v2'),
+    at('b', 'synced', 'v2', 'v2'),
+    at('c', 'rejected', 'v2', 'v1'),
+    at('d', 'pending', 'v1', 'v1'),
+  ])
+  t.equal(step?.text, 'sent to 3 of 4 Envoys, acknowledged by 2, rejected by c')
 })

@@ -178,6 +178,7 @@ served: 10.0.0.1:8080 of default/web gets requests: it is healthy, and 1 cluster
   5. known to 2 sources; vms decides over dc1
   6. together: healthy, weight 50 (vms decides)
   7. cluster web (Mapping default/web) takes it as healthy
+  8. sent to 1 of 1 Envoy, acknowledged by 0
 
 ENVOY    CLUSTER  STATE    ACKED  CURRENT
 envoy-1  web      pending  v1     v2
