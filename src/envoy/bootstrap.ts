@@ -29,8 +29,11 @@ export interface XdsTls {
 /** Name of the one cluster in the bootstrap: the control plane itself. */
 const xdsClusterName = 'isthmus_xds'
 
-/** Emissary's default for `regex_max_size`; Envoy's own 100 would refuse patterns that Emissary takes (emissary-resources.md 6). */
-const regexProgramSize = 200
+/**
+ * Envoy's own 100 would refuse patterns that Emissary takes. Larger ones are refused object by object before they get here: this is what
+ * src/manifests/regex-size.ts accepts.
+ */
+const regexProgramSize = 300
 /** Envoy warns at each start without such a limit; this is the figure its guide for edge proxies uses. */
 const maxDownstreamConnections = 50_000
 

@@ -1,5 +1,6 @@
 import { RE2JS } from 're2js'
 import { errorText } from '../model/errors.ts'
+import { maxRegexSize, regexSize } from './regex-size.ts'
 import type { Finding } from './checked-object.ts'
 import type { FieldPath } from './field-path.ts'
 
@@ -8,12 +9,22 @@ import type { FieldPath } from './field-path.ts'
 /** Envoy's regular expressions are RE2: no look-around, no back-references. */
 export function checkRegex(path: FieldPath, regex: string | undefined): readonly Finding[] {
   if (regex === undefined) return []
+  let compiled: RE2JS
   try {
-    RE2JS.compile(regex)
-    return []
+    compiled = RE2JS.compile(regex)
   } catch (error) {
     return [{ path, text: `no regular expression of the RE2 kind: ${errorText(error)}` }]
   }
+  const wide = [...regex.matchAll(/\\x\{([0-9A-Fa-f]+)\}/g)].find(([, digits]) => Number.parseInt(digits ?? '', 16) > 0xff)
+  if (wide !== undefined) return [{ path, text: `${wide[0]} can match nothing: Envoy matches bytes; write the character itself` }]
+  const size = regexSize(compiled)
+  if (size <= maxRegexSize) return []
+  return [
+    {
+      path,
+      text: `is too large an expression: about ${size} steps, and Envoy takes ${maxRegexSize}; repeat less ({1,100} counts 100 times)`,
+    },
+  ]
 }
 
 /** A DNS name, or a glob whose `*` is the whole first or last label (emissary-resources.md 11, "Hosts x Mappings"). */
