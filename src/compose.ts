@@ -6,13 +6,14 @@ import type { CompileResult, ConsulSource } from './compile/emissary/input.ts'
 import type { KnownSource } from './compile/pools/pool-rules.ts'
 import { createAgentsListener } from './compose/agents-listener.ts'
 import { Gate } from './compose/gate.ts'
-import { listen, listenXds } from './compose/listen.ts'
+import { listen } from './compose/listen.ts'
 import { ManifestHost } from './compose/manifest-host.ts'
 import { ManifestSources } from './compose/manifest-sources.ts'
 import { startOwnEnvoy } from './compose/own-envoy.ts'
 import { Sources } from './compose/sources.ts'
 import { TableKnowledge } from './compose/table-knowledge.ts'
 import { tentativeWhile } from './compose/tentative.ts'
+import { listenXds, xdsOptions } from './compose/xds-listener.ts'
 import { xdsObserver } from './compose/xds-observer.ts'
 import type { SourceLog, SourcePlugin } from './discovery/contract.ts'
 import { SourceHost } from './discovery/host.ts'
@@ -185,7 +186,11 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     log,
     onSynced: openWhenSynced,
   })
-  const xds = createXdsServer({ cache, id: settings.id, log, clock, random, gate, observe: xdsObserver(metrics, () => clock.now(), log) })
+  const xds = createXdsServer({
+    ...{ cache, id: settings.id, log, clock, random, gate },
+    observe: xdsObserver(metrics, () => clock.now(), log),
+    ...xdsOptions(settings.xds),
+  })
 
   const ready = (): Readiness => ({
     ready: gate.open && !stopping,
@@ -218,11 +223,20 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     },
     { tokens: settings.admin.tokens, log, ...(settings.admin.tls === undefined ? {} : { tls: settings.admin.tls }) },
   )
-  metrics.observe({ table, sources: host, proxies: xds.proxies, objects: store, leases, resources: () => cache.counts() })
+  metrics.observe({
+    table,
+    sources: host,
+    proxies: xds.proxies,
+    objects: store,
+    leases,
+    resources: () => cache.counts(),
+    retirement: () => cache.retirement,
+  })
 
   let agents: FastifyInstance | undefined
   let agentRoutes: readonly FastifyPluginCallback[] = []
   let envoy: { stop(): Promise<void> } | undefined
+  let xdsListener: { readonly port: number; close(): void } | undefined
   let gateTimer: NodeJS.Timeout | undefined
   let stopping: Promise<void> | undefined
   const addresses = { xds: 0, admin: 0, agents: 0 }
@@ -244,7 +258,8 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     await sources.configure(settings)
     addresses.admin = await listen(admin, 'admin.listen', settings.admin.listen)
     await serveAgents()
-    addresses.xds = await listenXds(xds, settings.xds)
+    xdsListener = await listenXds(xds, settings.xds, log)
+    addresses.xds = xdsListener.port
     await manifestSources.follow(settings)
     isComplete = true
     gateTimer = setTimeout(openGate, settings.startup.gateSeconds * 1000)
@@ -255,6 +270,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
 
   const stop = async (): Promise<void> => {
     clearTimeout(gateTimer)
+    xdsListener?.close()
     await envoy?.stop()
     await Promise.all([manifests.stop(), host.stop()])
     scheduler.stop()

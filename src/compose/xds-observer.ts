@@ -13,9 +13,11 @@ export function xdsObserver(metrics: Metrics, now: () => number, log: { warn(dat
       metrics.change('write_to_ack', (now() - writtenAt) / 1000)
       if (receivedAt !== undefined) metrics.change('source_to_ack', (now() - receivedAt) / 1000)
     },
-    nacked(type, node, message) {
+    nacked(type, node, message, again) {
       metrics.nacked()
-      log.warn({ type, node, message }, 'an Envoy rejected a response; it keeps what it had')
+      if (!again) log.warn({ type, node, message }, 'an Envoy rejected a response; it keeps what it had')
     },
+    bound: bound => metrics.bound(bound),
+    fault: fault => metrics.fault(fault),
   }
 }

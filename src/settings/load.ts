@@ -76,11 +76,18 @@ export function loadSettings(input: SettingsInput): Settings {
   const statePath = raw.state?.path ?? './state'
   const envoyPath = raw.envoy?.path ?? 'envoy'
   const { ambassadorId = 'default' } = raw
+  const { verifyNode, clientsPerSecond, connectionAgeSeconds } = raw.xds ?? {}
   return {
     id: raw.id ?? hostname(),
     ambassadorId: typeof ambassadorId === 'string' ? [ambassadorId] : ambassadorId,
     state: { path: statePath === ':memory:' ? statePath : absolutePath(statePath, folderOf('state.path')) },
-    xds: { listen: address(raw.xds?.listen ?? '127.0.0.1:18000'), ...tlsOf('xds') },
+    xds: {
+      listen: address(raw.xds?.listen ?? '127.0.0.1:18000'),
+      ...tlsOf('xds'),
+      ...(verifyNode !== undefined && { verifyNode }),
+      ...(clientsPerSecond !== undefined && { clientsPerSecond }),
+      ...(connectionAgeSeconds !== undefined && { connectionAgeSeconds }),
+    },
     admin: {
       listen: address(raw.admin?.listen ?? '127.0.0.1:8877'),
       ...tlsOf('admin'),

@@ -102,7 +102,26 @@ export const settingsSchema = Type.Object(
       Type.Object({ path: Type.Optional(path('folder of the embedded database (./state); ":memory:" keeps nothing')) }, closed),
     ),
     xds: Type.Optional(
-      Type.Object({ listen: Type.Optional(listen('where Envoys connect (127.0.0.1:18000)')), tls: Type.Optional(tls) }, closed),
+      Type.Object(
+        {
+          listen: Type.Optional(listen('where Envoys connect (127.0.0.1:18000)')),
+          tls: Type.Optional(tls),
+          verifyNode: Type.Optional(
+            Type.Boolean({ description: 'a client certificate must name the node id or cluster that its client claims (true)' }),
+          ),
+          clientsPerSecond: Type.Optional(
+            Type.Number({ exclusiveMinimum: 0, maximum: 100_000, description: 'how many new clients are let in, others wait (200)' }),
+          ),
+          connectionAgeSeconds: Type.Optional(
+            Type.Number({
+              exclusiveMinimum: 0,
+              maximum: 31_536_000,
+              description: 'connections end at about this age, so that clients spread over replicas again (never)',
+            }),
+          ),
+        },
+        closed,
+      ),
     ),
     admin: Type.Optional(
       Type.Object(

@@ -6,7 +6,16 @@ export interface Settings {
   readonly ambassadorId: readonly string[]
   /** `path` is a folder, or `:memory:` to keep nothing. */
   readonly state: { readonly path: string }
-  readonly xds: { readonly listen: ListenAddress; readonly tls?: TlsFiles }
+  readonly xds: {
+    readonly listen: ListenAddress
+    readonly tls?: TlsFiles
+    /** With client certificates: each must name its node or cluster; absent: yes. */
+    readonly verifyNode?: boolean
+    /** New clients let in per second; absent: 200. */
+    readonly clientsPerSecond?: number
+    /** Connections end at about this age; absent: never. */
+    readonly connectionAgeSeconds?: number
+  }
   readonly admin: { readonly listen: ListenAddress; readonly tls?: TlsFiles; readonly tokens: readonly AdminToken[] }
   readonly agents: { readonly listen: ListenAddress; readonly tls?: TlsFiles }
   readonly envoy: { readonly mode: 'none' | 'supervise'; readonly path: string; readonly adminPort: number; readonly drainSeconds: number }

@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Bound, ClientFault } from '../xds/faults.ts'
 import type { ResourceType } from '../xds/type-urls.ts'
 import { type MetricReaders, observeReaders } from './observed.ts'
 
@@ -23,6 +24,10 @@ export interface Metrics {
   pushed(type: ResourceType, bytes: number): void
   acked(): void
   nacked(): void
+  /** A wait on an xDS stream was over before what it waited for. */
+  bound(bound: Bound): void
+  /** An xDS client did what it should not. */
+  fault(fault: ClientFault): void
   /** From now on, every scrape also reads the state of the gateway from these. */
   observe(readers: MetricReaders): void
   close(): void
@@ -52,6 +57,19 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   const nacks = new Counter({ name: 'isthmus_xds_nacks_total', help: 'xDS responses that were rejected.', registers })
   const bytes = new Counter({ name: 'isthmus_xds_response_bytes_total', help: 'Bytes of xDS responses sent.', registers })
 
+  const bounds = new Counter({
+    name: 'isthmus_xds_bounds_total',
+    help: 'Waits on xDS streams that ended by their time bound: for what a resource requires, for an answer, for admission.',
+    labelNames: ['bound'],
+    registers,
+  })
+  const faults = new Counter({
+    name: 'isthmus_xds_client_faults_total',
+    help: 'What xDS clients did that they should not; each has one log line per stream.',
+    labelNames: ['fault'],
+    registers,
+  })
+
   const delay = monitorEventLoopDelay({ resolution: loopSampleMs })
   delay.enable()
   new Gauge({
@@ -75,6 +93,8 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     },
     acked: () => acks.inc(),
     nacked: () => nacks.inc(),
+    bound: bound => bounds.inc({ bound }),
+    fault: fault => faults.inc({ fault }),
     observe: readers => observeReaders(registry, readers),
     close() {
       delay.disable()

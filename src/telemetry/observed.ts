@@ -16,6 +16,8 @@ export interface MetricReaders {
   leases(): readonly Lease[]
   /** How many resources of each type the cache holds. */
   resources(): Iterable<readonly [ResourceType, number]>
+  /** Removed resources that clients still need, and how many were dropped because the wait for that was over. */
+  retirement(): { readonly waiting: number; readonly forced: number }
 }
 
 const sourceStates: readonly SourceState[] = ['syncing', 'live', 'lagging', 'stale', 'expired', 'disabled']
@@ -56,6 +58,12 @@ export function observeReaders(registry: Registry, readers: MetricReaders): void
   gauge('xds_resources', 'Resources in the cache.', ['type'], resources => {
     for (const [type, count] of readers.resources()) resources.set({ type }, count)
   })
+  gauge('xds_retired', 'Removed resources that are kept until no client needs them.', [], retired =>
+    retired.set(readers.retirement().waiting),
+  )
+  gauge('xds_retired_forced', 'Removed resources that were dropped by the time bound although a client may have needed them.', [], forced =>
+    forced.set(readers.retirement().forced),
+  )
   gauge('objects', 'Objects of the configuration.', ['kind', 'state'], objects => {
     for (const { ref, state } of readers.objects.statuses()) objects.inc({ kind: ref.kind, state })
   })

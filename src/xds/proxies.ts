@@ -1,4 +1,3 @@
-import type { ResourceCache } from './cache.ts'
 import type { ProxiesReader, ProxyResourceStatus, ProxyStatus, ProxyTypeStatus } from './status.ts'
 import type { Stream, TypeState } from './stream.ts'
 import type { ResourceType } from './type-urls.ts'
@@ -18,19 +17,16 @@ const rememberCount = 10_000
 
 /** Knows every client by its node id (xds.md C4: state stays per stream; here it is only added up). */
 export class Proxies implements ProxiesReader {
-  readonly #cache: ResourceCache
   readonly #wall: () => number
   readonly #proxies = new Map<string, Proxy>()
 
-  constructor(cache: ResourceCache, wall: () => number) {
-    this.#cache = cache
+  constructor(wall: () => number) {
     this.#wall = wall
   }
 
   /** A stream has told who it is. `address`: where it comes from. */
   connected(stream: Stream, address: string): void {
-    const node = stream.node
-    if (node === undefined) return
+    const { node } = stream
     this.#forgetOld()
     const now = this.#wall()
     const known = this.#proxies.get(node.id)
@@ -44,9 +40,15 @@ export class Proxies implements ProxiesReader {
     }
   }
 
+  /** It has a stream. */
+  isConnected(nodeId: string): boolean {
+    const proxy = this.#proxies.get(nodeId)
+    return proxy !== undefined && proxy.disconnectedAt === undefined
+  }
+
   /** A stream ends; call it while the stream still has its state. */
   disconnected(stream: Stream): void {
-    const proxy = stream.node === undefined ? undefined : this.#proxies.get(stream.node.id)
+    const proxy = this.#proxies.get(stream.node.id)
     if (proxy?.streams.has(stream) !== true) return
     if (proxy.streams.size === 1) {
       proxy.last = { ...proxy.last, types: this.#types(proxy) }
@@ -72,7 +74,7 @@ export class Proxies implements ProxiesReader {
       for (const name of subscription?.knownNames() ?? []) {
         const sentVersion = subscription?.sentVersion(name)
         const ackedVersion = subscription?.acked(name)?.version
-        const current = this.#cache.get(type, name)
+        const current = stream.cache.get(type, name)
         const currentVersion = current?.version
         const state =
           current !== undefined && subscription?.refuses(current) === true

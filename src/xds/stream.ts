@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { ResourceCache, Watcher } from './cache.ts'
 import type { Sent, Verdict } from './delivery.ts'
+import type { Bound, ClientFault } from './faults.ts'
 import type { Parts, ResponseFramer } from './frames.ts'
 import { Gating } from './gating.ts'
 import type { PushQueue } from './push-queue.ts'
@@ -14,16 +15,16 @@ export interface StreamObserver {
   /** `receivedAt`: when the data behind the response arrived at its source; undefined for answers to a question. */
   written(type: ResourceType, bytes: number, receivedAt: number | undefined): void
   acked(type: ResourceType, writtenAt: number, receivedAt: number | undefined): void
-  nacked(type: ResourceType, nodeId: string, message: string): void
-  /** A resource went out although the client had not acknowledged what it requires: the wait was over (xds.md O3). */
-  forced?(type: ResourceType, name: string, nodeId: string): void
-  /** A response was not answered in time; others go out meanwhile (xds.md D15). */
-  unanswered?(type: ResourceType, nodeId: string): void
-  /** A client asked for a type that is not served (xds.md C8). */
-  unknownType?(typeUrl: string, nodeId: string): void
+  /** `again`: the same text as the last time. */
+  nacked(type: ResourceType, nodeId: string, message: string, again: boolean): void
+  /** A wait was over before what it waited for: O3, D15, L7. */
+  bound?(bound: Bound): void
+  fault?(fault: ClientFault): void
 }
 
 export interface StreamGiven {
+  /** Who it is: the first message tells, later ones are not asked again (C1, C3). */
+  readonly node: NodeIdentity
   readonly cache: ResourceCache
   readonly framer: ResponseFramer
   readonly queue: PushQueue
@@ -33,6 +34,10 @@ export interface StreamGiven {
   readonly noncePrefix: string
   /** Hands a response to the socket; `flushed` is called once the socket has taken it. */
   readonly write: (parts: Parts, flushed: () => void) => void
+  /** The client does something that it should not; `data` is for the log. */
+  readonly fault: (fault: ClientFault, data: object) => void
+  /** Ends the stream for it; `text` tells the client why. */
+  readonly cut: (fault: ClientFault, text: string) => void
 }
 
 /** What of one type the status shows. */
@@ -54,6 +59,11 @@ export interface TypeState {
 
 /** A resource waits at most this long for what it requires, and a response for its answer (xds.md D15, O3). */
 const patienceMs = 10_000
+/** A client whose socket has taken nothing of a response for so long is cut off: it holds memory, and knows nothing that is true (L4). */
+const stuckMs = 300_000
+/** So many names, and characters of names, may one client watch of a type. The largest in the field have 50,000 (D17). */
+const namesMost = 250_000
+const namesCharactersMost = 64 * 1024 * 1024
 /** So many types that we do not serve are answered on one stream, and so much is kept of the text of a NACK. */
 const unknownTypesMost = 32
 const nackTextMost = 4_096
@@ -69,7 +79,6 @@ export class Stream implements Watcher {
   readonly #ended = new AbortController()
   /** Assignments of clusters that were sent before the client asked for any assignment (O4). */
   readonly #owed = new Set<string>()
-  #node: NodeIdentity | undefined
   #nonces = 0
   #open = false
   #timed = false
@@ -82,23 +91,23 @@ export class Stream implements Watcher {
         subscription: type => this.#types.get(type)?.subscription,
         current: ({ type, name }) => cache.get(type, name),
         now: () => clock.now(),
-        gaveUp: ({ type, name }) => observer.forced?.(type, name, this.#nodeId),
+        gaveUp: () => observer.bound?.('gating'),
       },
       patienceMs,
     )
   }
 
-  get node(): NodeIdentity | undefined {
-    return this.#node
+  get node(): NodeIdentity {
+    return this.#given.node
+  }
+
+  /** What is served here. */
+  get cache(): ResourceCache {
+    return this.#given.cache
   }
 
   get types(): ReadonlyMap<ResourceType, TypeState> {
     return this.#types
-  }
-
-  /** Who it is: the first message tells, later ones are not asked again (C1, C3). */
-  identify(node: NodeIdentity): void {
-    this.#node ??= node
   }
 
   /** Until this is called, requests are remembered and nothing is answered (L1). */
@@ -118,18 +127,26 @@ export class Stream implements Watcher {
     for (const name of watch.drop) cache.unwatch(this, type, name)
     if (type === 'endpoint') this.#payOwed(subscription)
     this.#answered(type, state, verdict, request)
+    if (this.#isTooMuch(subscription)) return
     this.flush()
   }
 
   /** Answers a question about a type that we do not serve, so that nobody has to wait for its time-out; state of the world has no such answer (C8). */
   requestUnknown(request: DiscoveryRequest): void {
     let subscription = this.#unknown.get(request.typeUrl)
-    if (subscription === undefined) this.#given.observer.unknownType?.(request.typeUrl, this.#nodeId)
+    if (subscription === undefined) this.#given.fault('unknown-type', { typeUrl: request.typeUrl })
     if (request.protocol === 'sotw' || (subscription === undefined && this.#unknown.size >= unknownTypesMost)) return
     if (subscription === undefined)
       this.#unknown.set(request.typeUrl, (subscription = new Subscription(undefined, 'delta', this.#given.cache)))
     subscription.delta(request, nothing)
+    if (this.#isTooMuch(subscription)) return
     this.flush()
+  }
+
+  #isTooMuch({ subscribed, characters }: Subscription): boolean {
+    const tooMuch = (subscribed !== 'all' && subscribed > namesMost) || characters > namesCharactersMost
+    if (tooMuch) this.#given.cut('too-many-names', `more than ${String(namesMost)} names of one type, or too long ones`)
+    return tooMuch
   }
 
   changed(type: ResourceType, name: string, receivedAt: number | undefined): void {
@@ -169,10 +186,6 @@ export class Stream implements Watcher {
     this.#unknown.clear()
   }
 
-  get #nodeId(): string {
-    return this.#node?.id ?? ''
-  }
-
   #state(type: ResourceType, protocol: 'sotw' | 'delta'): TypeState {
     let state = this.#types.get(type)
     if (state === undefined) {
@@ -209,8 +222,9 @@ export class Stream implements Watcher {
     } else if (verdict.kind === 'nack' && error !== undefined) {
       state.nackedCount++
       const names = verdict.blamed.map(resource => resource.name)
+      const before = state.lastNack?.text
       state.lastNack = { text: error.message.slice(0, nackTextMost), code: error.code, at: clock.wall(), names }
-      observer.nacked(type, this.#nodeId, state.lastNack.text)
+      observer.nacked(type, this.node.id, state.lastNack.text, state.lastNack.text === before)
     }
   }
 
@@ -292,11 +306,20 @@ export class Stream implements Watcher {
   }
 
   #expire(): void {
-    const overdue = this.#given.clock.now() - patienceMs
-    for (const [type, { subscription, flushedAt }] of this.#types) {
-      if (subscription.inFlight === undefined || flushedAt === undefined || flushedAt > overdue) continue
-      subscription.expire()
-      this.#given.observer.unanswered?.(type, this.#nodeId)
+    const { clock, cut, fault, observer } = this.#given
+    const now = clock.now()
+    for (const [type, { subscription, writtenAt, flushedAt }] of this.#types) {
+      if (subscription.inFlight === undefined) continue
+      if (flushedAt === undefined) {
+        if (now - writtenAt >= stuckMs) {
+          cut('stuck', `nothing was read for ${String(stuckMs / 1000)} s`)
+          return
+        }
+      } else if (now - flushedAt >= patienceMs) {
+        subscription.expire()
+        observer.bound?.('answer')
+        fault('unanswered', { type })
+      }
     }
   }
 
@@ -305,7 +328,7 @@ export class Stream implements Watcher {
   }
 
   #wantsWrapped(): boolean {
-    const features = this.#node?.clientFeatures ?? []
+    const features = this.node.clientFeatures
     return features.includes('xds.config.resource-in-sotw') || features.includes('supports-resource-in-sotw')
   }
 }

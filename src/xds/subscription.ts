@@ -45,6 +45,7 @@ export class Subscription {
   readonly #copies: Copies
   readonly #quarantine: Quarantine
   #names = new Set<string>()
+  #characters = 0
   #wildcard = false
   /** The client has named something on this stream: an empty list no longer means everything (S12). */
   #named = false
@@ -73,6 +74,11 @@ export class Subscription {
   /** How many names it watches. */
   get subscribed(): number | 'all' {
     return this.#wildcard ? 'all' : this.#names.size
+  }
+
+  /** How long the names are that it watches, all together. */
+  get characters(): number {
+    return this.#characters
   }
 
   /** Everything it watches, for taking the watches back. */
@@ -152,6 +158,7 @@ export class Subscription {
     for (const name of request.unsubscribe) {
       if (name === '*') this.#closeWildcard(watch)
       else if (this.#names.delete(name)) {
+        this.#characters -= name.length
         watch.drop.push(name)
         // Whoever still watches everything is told what the name is now (D11).
         if (this.#wildcard) this.#forced.add(name)
@@ -177,10 +184,13 @@ export class Subscription {
     const before = this.#names
     // In the client's own order: the next request most likely repeats it.
     this.#names = new Set()
+    this.#characters = 0
     for (const name of request.names) {
       if (name === '*' || this.#names.has(name)) continue
-      if (before.has(name)) this.#names.add(canonical(name, view))
-      else {
+      if (before.has(name)) {
+        this.#names.add(canonical(name, view))
+        this.#characters += name.length
+      } else {
         this.#addName(name, view, watch)
         this.#forced.add(name)
         // A full-state answer about a new name is the whole set, be the name in it or not (S5, S6, S17).
@@ -327,6 +337,7 @@ export class Subscription {
   #addName(name: string, view: View, watch: WatchChange): void {
     if (this.#names.has(name)) return
     this.#names.add(canonical(name, view))
+    this.#characters += name.length
     watch.add.push(name)
   }
 

@@ -84,6 +84,7 @@ t.test('every metric of interface.md is there under its name', async t => {
       ],
     },
     leases: () => [{ agentId: 'a', leaseId: 'b', epoch: 1, state: 'up', services: [], ttlSeconds: 30, ageSeconds: 1, fenced: [] }],
+    retirement: () => ({ waiting: 2, forced: 1 }),
     resources: () => [['cluster', 3]],
   })
   metrics.change('source_to_ack', 0.002)

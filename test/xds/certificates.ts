@@ -22,21 +22,14 @@ export function makeAuthority(folder: string, name: string): Promise<Certificate
   return request(folder, name, '-addext', 'basicConstraints=critical,CA:TRUE')
 }
 
-/** Makes a certificate for some host names that an authority signed, good for server and client. */
+/** Makes a certificate that an authority signed, good for server and client. `names`: host names, or others with their type (`URI:…`). */
 export function makeCertificate(
   folder: string,
   name: string,
   authority: CertificateFiles,
-  hosts: readonly string[] = ['isthmus.test'],
+  names: readonly string[] = ['isthmus.test'],
 ): Promise<CertificateFiles> {
   const signed = ['-CA', authority.certFile, '-CAkey', authority.keyFile]
-  return request(
-    folder,
-    name,
-    ...signed,
-    '-addext',
-    `subjectAltName=${hosts.map(host => `DNS:${host}`).join(',')}`,
-    '-addext',
-    'basicConstraints=CA:FALSE',
-  )
+  const list = names.map(one => (one.includes(':') ? one : `DNS:${one}`)).join(',')
+  return request(folder, name, ...signed, '-addext', `subjectAltName=${list}`, '-addext', 'basicConstraints=CA:FALSE')
 }

@@ -1,7 +1,9 @@
 import type { Test } from 'tap'
 import { ResourceCache } from '../../src/xds/cache.ts'
 import type { Resource } from '../../src/xds/resource.ts'
-import { createXdsServer, type XdsServer, type XdsTlsFiles } from '../../src/xds/server.ts'
+import type { TlsFiles } from '../../src/settings/settings.ts'
+import { readTls } from '../../src/settings/tls.ts'
+import { createXdsServer, type XdsServer, type XdsServerOptions } from '../../src/xds/server.ts'
 import type { ResourceType } from '../../src/xds/type-urls.ts'
 import { ManualClock } from '../envoy/manual-clock.ts'
 import { Peer } from './peer.ts'
@@ -12,13 +14,16 @@ export interface HarnessGiven {
   readonly resources?: readonly Resource[]
   /** A gate that is closed until `openGate` is called. */
   readonly gated?: boolean
-  readonly tls?: XdsTlsFiles
+  readonly tls?: TlsFiles
   readonly clock?: ManualClock
+  readonly options?: Partial<Pick<XdsServerOptions, 'viewOf' | 'admission' | 'keepalive' | 'maxConnectionAgeMs' | 'verifyNode'>>
 }
 
 export interface Observation {
   readonly what: 'written' | 'acked' | 'nacked'
   readonly type: ResourceType
+  /** Of what was written. */
+  readonly bytes?: number
 }
 
 export interface LogLine {
@@ -33,6 +38,9 @@ export class Harness {
   readonly cache: ResourceCache
   readonly server: XdsServer
   readonly observed: Observation[] = []
+  /** What clients did wrong and which bounds were used, as it is counted. */
+  readonly faults: string[] = []
+  readonly bounds: string[] = []
   readonly logged: LogLine[] = []
   port = 0
   #client: RawClient | undefined
@@ -41,7 +49,7 @@ export class Harness {
   #markers = 0
   #closed = false
 
-  constructor({ gated = false, clock = new ManualClock(), resources = [] }: HarnessGiven) {
+  constructor({ gated = false, clock = new ManualClock(), resources = [], options = {} }: HarnessGiven) {
     this.clock = clock
     this.#gateOpen = !gated
     this.cache = new ResourceCache({ clock })
@@ -64,10 +72,15 @@ export class Harness {
         },
       },
       observe: {
-        written: type => void this.observed.push({ what: 'written', type }),
+        written: (type, bytes) => void this.observed.push({ what: 'written', type, bytes }),
         acked: type => void this.observed.push({ what: 'acked', type }),
         nacked: type => void this.observed.push({ what: 'nacked', type }),
+        fault: fault => void this.faults.push(fault),
+        bound: bound => void this.bounds.push(bound),
       },
+      verifyNode: false,
+      admission: { perSecond: 1e6, burst: 1e6, longestWaitMs: 0 },
+      ...options,
     })
   }
 
@@ -144,16 +157,20 @@ export class Harness {
     }
   }
 
-  async listen(tls?: XdsTlsFiles): Promise<void> {
-    this.port = await this.server.listen({ host: '127.0.0.1', port: 0 }, tls)
+  async listen(tls?: TlsFiles): Promise<void> {
+    this.port = await this.server.listen({ host: '127.0.0.1', port: 0 }, tls && readTls('xds.tls', tls))
   }
 
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
     this.disconnect()
-    const closing = this.server.close(0)
-    this.clock.advance(0)
+    let closed = false
+    const closing = this.server.close(0).then(() => (closed = true))
+    await until(() => {
+      this.clock.advance(100)
+      return closed
+    })
     await closing
   }
 }

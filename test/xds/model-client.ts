@@ -55,12 +55,16 @@ export class ModelClient {
       ...given,
       observer: { written: () => undefined, acked: () => undefined, nacked: () => undefined },
       noncePrefix: 'n',
+      node: { id: 'model', cluster: '', userAgent: '', clientFeatures: [] },
+      fault: () => undefined,
+      cut: (_, text) => {
+        throw new Error(text)
+      },
       write: (parts, flushed) => {
         this.#inbox.push(Buffer.concat(parts))
         flushed()
       },
     })
-    this.#stream.identify({ id: 'model', cluster: '', userAgent: '', clientFeatures: [] })
     this.#stream.open()
   }
 

@@ -1,3 +1,4 @@
+import { type ClientHttp2Session, connect } from 'node:http2'
 import * as grpc from '@grpc/grpc-js'
 import { decodeMessage, encodeMessage, type PlainMessage } from '../../src/xds/codec.ts'
 import { type ResourceType, typeUrls } from '../../src/xds/type-urls.ts'
@@ -187,4 +188,18 @@ export class RawClient {
   close(): void {
     this.#client.close()
   }
+}
+
+/** A client that asks one thing on an ADS stream and then hangs: it reads nothing. Its session lives until it is destroyed. */
+export function openMute(port: number, protocol: Protocol, fields: PlainMessage): ClientHttp2Session {
+  const session = connect(`http://127.0.0.1:${String(port)}`)
+  session.on('error', () => undefined)
+  const path = paths.ads(protocol === 'delta' ? 'Delta' : 'Stream')
+  const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' })
+  stream.on('error', () => undefined)
+  const bytes = encodeMessage(messages[protocol].request, fields)
+  const head = Buffer.alloc(5)
+  head.writeUInt32BE(bytes.length, 1)
+  stream.write(Buffer.concat([head, bytes]))
+  return session
 }
