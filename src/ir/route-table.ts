@@ -41,8 +41,23 @@ export interface IrChain {
   readonly serverNames: readonly string[]
   /** Undefined: cleartext. */
   readonly tls?: IrTermination
-  /** Name of the IrRouteConfig that serves its requests. */
+  readonly serve: IrHttp | IrTcp
+}
+
+/** Requests go by the routes of an IrRouteConfig. */
+export interface IrHttp {
+  readonly kind: 'http'
   readonly routeConfig: string
+}
+
+/** Connections go through as they are. */
+export interface IrTcp {
+  readonly kind: 'tcp'
+  readonly statPrefix: string
+  /** Shares in proportion to their weights, each at least 1. */
+  readonly clusters: readonly { readonly cluster: string; readonly weight: number }[]
+  /** A connection without traffic is closed after this; 0: never; undefined: Envoy's hour. */
+  readonly idleTimeoutMs?: number
 }
 
 /** How TLS from clients is ended. Certificates and authorities are names of secrets. */

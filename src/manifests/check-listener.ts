@@ -21,14 +21,12 @@ export function checkListener(spec: ListenerSpec): KindFindings {
     ...checkBinding(spec),
     ...checkSelector(['spec', 'hostBinding', 'selector'], spec.hostBinding.selector),
   ]
-  const missing = stack.filter(element => element === 'UDP')
-  if (stack.includes('HTTP') && missing.length === 0) return { problems, notices: [], unsupported: [] }
-  const lacks = missing.length > 0 ? 'HTTP/3 (UDP)' : `${stack.join(' over ')} without HTTP`
+  if (!stack.includes('UDP')) return { problems, notices: [], unsupported: [] }
   return {
     problems,
     notices: [],
-    unsupported: [spec.protocolStack === undefined ? 'spec.protocol' : 'spec.protocolStack'],
-    notServed: `port ${spec.port} is not opened: ${lacks} is not built yet on listeners, and nothing is served in its place`,
+    unsupported: ['spec.protocolStack'],
+    notServed: `port ${spec.port} is not opened: HTTP/3 (UDP) is not built yet on listeners, and nothing is served in its place`,
   }
 }
 

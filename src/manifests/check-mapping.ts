@@ -44,7 +44,7 @@ function checkLoadBalancer(balancer: LoadBalancerSpec | undefined): readonly Fin
 }
 
 /** TLS towards upstreams is not built: cleartext to a TLS port would be wrong, and cleartext instead of TLS would be worse. */
-function checkUpstreamTls(tls: string | undefined): readonly Finding[] {
+export function checkUpstreamTls(tls: string | undefined): readonly Finding[] {
   if (tls === undefined || tls === '') return []
   return [
     {

@@ -6,6 +6,7 @@ import { checkMapping } from './check-mapping.ts'
 import { checkAuthService, checkLogService, checkRateLimitService, checkTracingService } from './check-services.ts'
 import { checkSchema } from './check-schema.ts'
 import { checkSecret } from './check-secret.ts'
+import { checkTcpMapping } from './check-tcp-mapping.ts'
 import { checkTlsContext } from './check-tls.ts'
 import { checkServicePool } from './check-service-pool.ts'
 import type { CheckedObject, Finding, KindFindings } from './checked-object.ts'
@@ -62,6 +63,8 @@ function kindRules(object: CheckedObject): KindFindings {
       return checkListener(object.spec)
     case 'Host':
       return checkHost(object.spec)
+    case 'TCPMapping':
+      return checkTcpMapping(object.spec)
     case 'TLSContext':
       return checkTlsContext(object.spec)
     case 'Secret':

@@ -5,6 +5,7 @@ import { listenerSchema } from './schema/listener.ts'
 import { mappingSchema } from './schema/mapping.ts'
 import { authServiceSchema, logServiceSchema, rateLimitServiceSchema, tracingServiceSchema } from './schema/services.ts'
 import { consulResolverSchema, kubernetesResolverSchema } from './schema/resolvers.ts'
+import { tcpMappingSchema } from './schema/tcp-mapping.ts'
 import { secretSchema, tlsContextSchema } from './schema/tls.ts'
 import { servicePoolSchema } from './schema/service-pool.ts'
 
@@ -21,6 +22,7 @@ export const servedSchemas = {
   ConsulResolver: consulResolverSchema,
   KubernetesServiceResolver: kubernetesResolverSchema,
   KubernetesEndpointResolver: kubernetesResolverSchema,
+  TCPMapping: tcpMappingSchema,
   TLSContext: tlsContextSchema,
   Secret: secretSchema,
   AuthService: authServiceSchema,
@@ -45,7 +47,7 @@ export function apiOf(kind: ServedKind): string {
 }
 
 /** Kinds of the API that are accepted and have no effect yet. */
-export const laterKinds: readonly string[] = ['TCPMapping', 'Module', 'DevPortal']
+export const laterKinds: readonly string[] = ['Module', 'DevPortal']
 
 /** All kinds that are read where objects are kept by kind; Secrets are read one by one. */
 export const readKinds: readonly { readonly apiVersion: string; readonly kind: string }[] = [

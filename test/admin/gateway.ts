@@ -252,7 +252,7 @@ export const someRoutes: RouteTable = {
       address: '0.0.0.0',
       port: 8080,
       statPrefix: 'a',
-      chains: [{ name: 'cleartext', serverNames: [], routeConfig: 'http' }],
+      chains: [{ name: 'cleartext', serverNames: [], serve: { kind: 'http', routeConfig: 'http' } }],
       trustedHops: 0,
       securityModel: 'XFP',
       origin,

@@ -134,7 +134,8 @@ t.test('Listeners take Hosts by namespace and labels, share equal route configur
   )
   t.same(warnings, [])
   const served = table.listeners.map(({ port, address, chains }) => {
-    const routeConfig = chains[0]?.routeConfig
+    const serve = chains[0]?.serve
+    const routeConfig = serve?.kind === 'http' ? serve.routeConfig : undefined
     const config = table.routeConfigs.find(one => one.name === routeConfig)
     return [port, address, routeConfig, config?.virtualHosts.flatMap(one => one.domains)]
   })

@@ -101,11 +101,6 @@ t.test('fields that are not built are accepted and named, fields named v2* are n
 })
 
 t.test('what cannot be served without a feature that is not built is left out, never served differently', async t => {
-  for (const protocol of ['TCP', 'TLS']) {
-    const { status, object } = check('Listener', listener.replace('protocol: HTTP', `protocol: ${protocol}`))
-    t.match(status, { state: 'ignored', unsupported: ['spec.protocol'], notices: [/port 80 is not opened: .* not built yet/] }, protocol)
-    t.equal(object, undefined, protocol)
-  }
   t.match(check('Listener', listener.replace('protocol: HTTP\n', 'protocolStack: [HTTP, UDP]\n')).status.state, 'ignored')
   t.match(check('Mapping', `${ok}shadow: true`).status, { state: 'ignored', unsupported: ['spec.shadow'], notices: [/mirroring/] })
   t.match(check('Mapping', `${ok}host_redirect: true`).status, { state: 'ignored', unsupported: ['spec.host_redirect'] })
@@ -113,7 +108,7 @@ t.test('what cannot be served without a feature that is not built is left out, n
 })
 
 t.test('kinds and versions: known and not built, foreign, old', async t => {
-  for (const kind of ['TCPMapping', 'Module', 'DevPortal'])
+  for (const kind of ['Module', 'DevPortal'])
     t.match(check(kind, 'anything: 1').status, { state: 'ignored', notices: [`${kind} is not built yet: it has no effect`] })
   t.match(check('ServicePool', 'members: [{vm: {service: a}}]', 'isthmus.dev/v1alpha1').status, { state: 'accepted' })
   t.match(check('Deployment', 'replicas: 1', 'apps/v1').status, { state: 'ignored', notices: ['objects of apps/v1 are not read'] })

@@ -6,7 +6,7 @@ export function routeBodies(table: RouteTable): readonly RouteBody[] {
   const upstreams = new Map(table.clusters.map(cluster => [cluster.name, upstream(cluster)]))
   return table.routeConfigs.flatMap(config => {
     const listeners = table.listeners
-      .filter(listener => listener.chains.some(chain => chain.routeConfig === config.name))
+      .filter(listener => listener.chains.some(({ serve }) => serve.kind === 'http' && serve.routeConfig === config.name))
       .map(listener => listener.name)
     return config.virtualHosts.flatMap(host =>
       host.routes.map((route, order) => ({

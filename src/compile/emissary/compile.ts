@@ -4,7 +4,7 @@ import type { Manifest } from '../../manifests/object.ts'
 import { refText } from '../../model/object-ref.ts'
 import type { ServiceKey } from '../../model/service-key.ts'
 import { expandIngresses } from '../ingress/ingresses.ts'
-import { type CompiledPool, compilePools, withPool } from '../pools/pools.ts'
+import { type CompiledPool, compilePools } from '../pools/pools.ts'
 import { mergeClusters } from './clusters.ts'
 import { grpcNames } from './grpc-names.ts'
 import { covers } from './host-glob.ts'
@@ -14,14 +14,15 @@ import { compileListeners, takes } from './listeners.ts'
 import { Lookups } from './lookups.ts'
 import { type MappingRoute, mappingRoute } from './mapping-route.ts'
 import { compare } from './order.ts'
+import { readUpstream, type UpstreamContext } from './read-upstream.ts'
 import { Report } from './report.ts'
 import { Resolvers } from './resolvers.ts'
 import { selects } from './selector.ts'
 import { compileHttpServices } from './services/http-services.ts'
 import { routeServices } from './services/route-services.ts'
 import { Secrets } from './tls/secrets.ts'
-import { fallbackTermination, terminationOf } from './tls/termination.ts'
-import { resolveUpstream } from './upstream.ts'
+import { contextTermination, fallbackTermination, terminationOf } from './tls/termination.ts'
+import { compileTcpMappings } from './tcp-mappings.ts'
 
 /**
  * Compiles the objects of `getambassador.io` into the RouteTable (emissary-resources.md). Pure and total: an object that is refused is
@@ -96,6 +97,7 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
     objects.filter((object): object is Checked<Kind> & CheckedObject => object.kind === kind)
   const pools = compilePools(ofKind('ServicePool'), input.sources, report)
   lookups.declare(pools)
+  const upstreams: UpstreamContext = { resolvers, lookups, pools, report }
   const listeners = ofKind('Listener')
   const declared = ofKind('Host')
   const base = input.hostsDeclared ? declared.map(host => hostNode(host)) : [syntheticHost]
@@ -104,10 +106,10 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
   const ingress = expandIngresses(ofKind('Ingress'), ofKind('IngressClass'), covered, report)
   const serviceClusters: IrCluster[] = []
   const written = input.objects.map(({ manifest }) => manifest)
-  const http = compileHttpServices(objects, written, { lookups, report, clusters: serviceClusters })
+  const http = compileHttpServices(objects, written, { ...upstreams, clusters: serviceClusters })
   const mappings = [...ofKind('Mapping').map(mapping => ({ mapping, path: undefined })), ...ingress.mappings]
   const routes = mappings.flatMap(({ mapping, path }) =>
-    readMapping(mapping, { resolvers, lookups, report, pools }, path).map(route => ({
+    readMapping(mapping, upstreams, path).map(route => ({
       ...route,
       services: routeServices(mapping, http, report),
     })),
@@ -117,16 +119,21 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
   const hostObjects = [...declared, ...ingress.hosts]
   const nodes = hostObjects.map(terminate)
   const hosts = input.hostsDeclared ? nodes : [{ ...syntheticHost, tls: fallbackTermination(fallbackNamespace, secrets) }, ...nodes]
-  const compiled = compileListeners(listeners, { hosts, routes, bindAddress: input.bindAddress ?? '0.0.0.0', strict, report })
+  const tcpClusters: IrCluster[] = []
+  const contextOf = (host: string) => contextTermination(host, ofKind('TLSContext'), secrets)
+  const tcp = compileTcpMappings(ofKind('TCPMapping'), hosts, contextOf, upstreams, tcpClusters)
+  const compiled = compileListeners(listeners, { hosts, routes, tcp, bindAddress: input.bindAddress ?? '0.0.0.0', strict, report })
   for (const [secret, text] of secrets.notices) report.notice(secret, text)
   for (const route of routes)
     if (!hosts.some(host => adopts(host, route, strict))) report.unserve(route.mapping, orphanText(route, input.hostsDeclared))
   noteHosts(hostObjects, nodes, listeners, report)
   const used = new Set(compiled.listeners.length === 0 ? [] : serviceClusters.map(cluster => cluster.name))
+  for (const { chains } of compiled.listeners)
+    for (const { serve } of chains) if (serve.kind === 'tcp') for (const { cluster } of serve.clusters) used.add(cluster)
   for (const config of compiled.routeConfigs)
     for (const host of config.virtualHosts) for (const { action } of host.routes) if (action.kind === 'forward') used.add(action.cluster)
-  const clusters: readonly IrCluster[] = mergeClusters([...routes.map(route => route.cluster), ...serviceClusters]).filter(cluster =>
-    used.has(cluster.name),
+  const clusters: readonly IrCluster[] = mergeClusters([...routes.map(route => route.cluster), ...serviceClusters, ...tcpClusters]).filter(
+    cluster => used.has(cluster.name),
   )
   const warnings =
     listeners.length === 0 ? ['there is no Listener that can be served: nothing listens; write a Listener with protocol HTTP'] : []
@@ -174,23 +181,10 @@ function noteHosts(
   }
 }
 
-function readMapping(
-  mapping: Checked<'Mapping'>,
-  { resolvers, lookups, report, pools }: Pick<Pass, 'resolvers' | 'report' | 'pools'> & { readonly lookups: Lookups },
-  path: IrMatch['path'] | undefined,
-): readonly MappingRoute[] {
-  const { spec, manifest } = mapping
-  const resolver = resolvers.find(spec.resolver, manifest.namespace)
-  if (typeof resolver === 'string') {
-    report.refuse(mapping, { path: ['spec', 'resolver'], text: resolver })
-    return []
-  }
-  const upstream = resolveUpstream(spec.service, manifest.namespace, resolver, lookups)
-  if (typeof upstream === 'string') {
-    report.refuse(mapping, { path: ['spec', 'service'], text: upstream })
-    return []
-  }
-  return [mappingRoute(mapping, withPool(upstream, pools), path)]
+function readMapping(mapping: Checked<'Mapping'>, context: UpstreamContext, path: IrMatch['path'] | undefined): readonly MappingRoute[] {
+  const { service, resolver } = mapping.spec
+  const upstream = readUpstream(mapping, { field: 'service', service, resolver }, context)
+  return upstream === undefined ? [] : [mappingRoute(mapping, upstream, path)]
 }
 
 function orphanText(route: MappingRoute, hostsDeclared: boolean): string {

@@ -6,11 +6,13 @@ import type { HostNode } from './hosts.ts'
 import type { MappingRoute } from './mapping-route.ts'
 import type { Report } from './report.ts'
 import { selects, selectorText } from './selector.ts'
+import type { TcpGroup } from './tcp-mappings.ts'
 import { virtualHosts } from './virtual-hosts.ts'
 
 export interface ListenerContext {
   readonly hosts: readonly HostNode[]
   readonly routes: readonly MappingRoute[]
+  readonly tcp: readonly TcpGroup[]
   readonly bindAddress: string
   readonly strict: boolean
   readonly report: Report
@@ -53,16 +55,22 @@ export function compileListeners(
       return name
     }
     const stack = protocolStack(listener.spec)
-    const chains = stack.includes('TLS')
-      ? tlsChains(listener, hosts, context.report, serve)
-      : [cleartext(serve(routeConfigName(listener), hosts))]
+    const own = httpChains(stack, listener, hosts, context.report, serve)
+    const chains = withTcp(
+      own,
+      context.tcp.filter(group => group.port === port),
+      context.report,
+    )
     if (chains.length === 0) {
-      context.report.notice(listener, `port ${port} is not opened: no Host that it takes has a certificate (tlsSecret, or a TLSContext)`)
+      const why = stack.includes('HTTP')
+        ? 'no Host that it takes has a certificate (tlsSecret, or a TLSContext)'
+        : 'no TCPMapping is for it'
+      context.report.notice(listener, `port ${port} is not opened: ${why}`)
       continue
     }
     made.push({
       name: `listener-${port}`,
-      address: context.bindAddress,
+      address: context.tcp.find(group => group.port === port)?.address ?? context.bindAddress,
       port,
       statPrefix: statsPrefix ?? (stack.includes('TLS') ? 'ingress_https' : 'ingress_http'),
       ...(stack.includes('PROXY') ? { proxyProtocol: true } : {}),
@@ -72,14 +80,61 @@ export function compileListeners(
       origin: listener.manifest.ref,
     })
   }
+  for (const [port, groups] of Map.groupBy(context.tcp, group => group.port)) {
+    const [first] = groups
+    // A Listener of the port, be it one that cannot be opened, decides; without one the TCPMappings open it (emissary-resources.md 2).
+    if (byPort.has(port) || first === undefined) continue
+    const { address = context.bindAddress, origin } = first
+    const chains = withTcp([], groups, context.report)
+    made.push({
+      name: `listener-${port}`,
+      address,
+      port,
+      statPrefix: `ingress_tcp_${port}`,
+      chains,
+      trustedHops: 0,
+      securityModel: 'INSECURE',
+      origin,
+    })
+  }
   return {
     listeners: made.sort((a, b) => a.port - b.port),
     routeConfigs: [...configs.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
   }
 }
 
+/** The chains of HTTP that a Listener's protocols ask for. */
+function httpChains(
+  stack: ReturnType<typeof protocolStack>,
+  listener: Listener,
+  hosts: readonly HostNode[],
+  report: Report,
+  serve: (name: string, hosts: readonly HostNode[]) => string,
+): readonly IrChain[] {
+  if (!stack.includes('HTTP')) return []
+  return stack.includes('TLS') ? tlsChains(listener, hosts, report, serve) : [cleartext(serve(routeConfigName(listener), hosts))]
+}
+
+/** Adds the chains of TCPMappings to those of a port; what a chain is for already, no second one can have. */
+function withTcp(own: readonly IrChain[], groups: readonly TcpGroup[], report: Report): readonly IrChain[] {
+  const chains = [...own]
+  for (const { host, tls, serve, members, port } of groups) {
+    const serverNames = host === undefined || host === '*' ? [] : [host]
+    const taken = chains.some(
+      chain => (chain.tls === undefined) === (tls === undefined) && String(chain.serverNames) === String(serverNames),
+    )
+    if (taken) {
+      const text = `port ${port} is taken${host === undefined ? '' : ` for ${host}`} by a Listener's HTTP, or by TCPMappings of another address; choose another port`
+      for (const member of members) report.refuse(member, { path: ['spec', 'port'], text })
+      continue
+    }
+    chains.push({ name: `tcp|${host ?? ''}`, serverNames, ...(tls === undefined ? {} : { tls }), serve })
+  }
+  return chains
+}
+
 function cleartext(routeConfig: string): IrChain {
-  return { name: 'cleartext', serverNames: [], routeConfig }
+  return { name: 'cleartext', serverNames: [], serve: { kind: 'http', routeConfig } }
 }
 
 /**
@@ -120,7 +175,9 @@ function tlsChains(
             hosts.filter(one => one.hostname === hostname),
           )
         : serve(guarded.length === 0 ? base : `${base}|open`, open)
-      return [{ name: `tls|${hostname}`, serverNames: hostname === '*' ? [] : [hostname], tls: host.tls, routeConfig }]
+      return [
+        { name: `tls|${hostname}`, serverNames: hostname === '*' ? [] : [hostname], tls: host.tls, serve: { kind: 'http', routeConfig } },
+      ]
     })
 }
 

@@ -1,6 +1,6 @@
 import type { IrHttpServices } from '../../ir/http-services.ts'
-import type { IrChain, IrListener } from '../../ir/route-table.ts'
-import { any, encodeMessage, type PlainMessage } from '../codec.ts'
+import type { IrChain, IrListener, IrTcp } from '../../ir/route-table.ts'
+import { any, duration, encodeMessage, type PlainMessage } from '../codec.ts'
 import { keyText, makeResource, type Resource, type ResourceKey } from '../resource.ts'
 import { downstreamTls, secretsOf } from './downstream-tls.ts'
 import { serviceClusters, serviceFilters } from './http-filters.ts'
@@ -28,7 +28,7 @@ export function generateListener(listener: IrListener, http: IrHttpServices): Re
 
 function requirements({ chains }: IrListener, http: IrHttpServices): readonly ResourceKey[] {
   const keys = [
-    ...chains.map(({ routeConfig }): ResourceKey => ({ type: 'route', name: routeConfig })),
+    ...chains.flatMap(({ serve }) => served(serve)),
     ...chains.flatMap(({ tls }) => (tls === undefined ? [] : secretsOf(tls))),
     ...serviceClusters(http).map((name): ResourceKey => ({ type: 'cluster', name })),
   ]
@@ -51,15 +51,31 @@ function filterChain(chain: IrChain, listener: IrListener, http: IrHttpServices)
     name,
     ...(tls === undefined ? {} : { filterChainMatch: { serverNames, transportProtocol: 'tls' }, transportSocket: downstreamTls(tls) }),
     filters: [
-      {
-        name: 'envoy.filters.network.http_connection_manager',
-        typedConfig: any(
-          `${filters}.network.http_connection_manager.v3.HttpConnectionManager`,
-          connectionManager(listener, chain.routeConfig, http),
-        ),
-      },
+      chain.serve.kind === 'tcp'
+        ? { name: 'envoy.filters.network.tcp_proxy', typedConfig: any(`${filters}.network.tcp_proxy.v3.TcpProxy`, tcpProxy(chain.serve)) }
+        : {
+            name: 'envoy.filters.network.http_connection_manager',
+            typedConfig: any(
+              `${filters}.network.http_connection_manager.v3.HttpConnectionManager`,
+              connectionManager(listener, chain.serve.routeConfig, http),
+            ),
+          },
     ],
   }
+}
+
+function served(serve: IrChain['serve']): readonly ResourceKey[] {
+  if (serve.kind === 'http') return [{ type: 'route', name: serve.routeConfig }]
+  return serve.clusters.map(({ cluster }) => ({ type: 'cluster', name: cluster }))
+}
+
+function tcpProxy({ statPrefix, clusters, idleTimeoutMs }: IrTcp): PlainMessage {
+  const [only] = clusters
+  const target =
+    only !== undefined && clusters.length === 1
+      ? { cluster: only.cluster }
+      : { weightedClusters: { clusters: clusters.map(({ cluster, weight }) => ({ name: cluster, weight })) } }
+  return { statPrefix, ...target, ...(idleTimeoutMs === undefined ? {} : { idleTimeout: duration(idleTimeoutMs) }) }
 }
 
 function connectionManager(listener: IrListener, routeConfig: string, http: IrHttpServices): PlainMessage {

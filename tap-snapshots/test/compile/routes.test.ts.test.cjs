@@ -17,7 +17,10 @@ exports[`test/compile/routes.test.ts > TAP > golden: one Listener, two Hosts, th
     {
      "name": "cleartext",
      "serverNames": [],
-     "routeConfig": "routes|XFP|all"
+     "serve": {
+      "kind": "http",
+      "routeConfig": "routes|XFP|all"
+     }
     }
    ],
    "trustedHops": 1,

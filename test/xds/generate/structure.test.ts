@@ -58,7 +58,7 @@ t.test('a listener takes its routes by RDS over ADS, never inline', async t => {
   t.same(listenerJson({ address: '::' })['address'], { socket_address: { address: '::', port_value: 8080, ipv4_compat: true } })
   const { '@type': type, ...manager } = connectionManager({
     statPrefix: 'ingress_web',
-    chains: [{ name: 'cleartext', serverNames: [], routeConfig: 'web' }],
+    chains: [{ name: 'cleartext', serverNames: [], serve: { kind: 'http', routeConfig: 'web' } }],
   })
   t.equal(type, 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager')
   t.same(manager, {

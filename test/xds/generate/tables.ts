@@ -9,7 +9,7 @@ export const origin: ObjectRef = { kind: 'Mapping', namespace: 'shop', name: 'we
 export function listener(change: Partial<IrListener> = {}): IrListener {
   return {
     ...{ name: 'http', address: '0.0.0.0', port: 8080, statPrefix: 'ingress_http' },
-    chains: [{ name: 'cleartext', serverNames: [], routeConfig: 'http' }],
+    chains: [{ name: 'cleartext', serverNames: [], serve: { kind: 'http', routeConfig: 'http' } }],
     ...{ trustedHops: 0, securityModel: 'INSECURE', origin },
     ...change,
   }

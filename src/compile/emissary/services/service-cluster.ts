@@ -1,16 +1,12 @@
 import type { IrService } from '../../../ir/http-services.ts'
 import type { IrCluster } from '../../../ir/route-table.ts'
 import type { CheckedObject } from '../../../manifests/checked-object.ts'
-import type { Lookups } from '../lookups.ts'
 import { statName } from '../names.ts'
-import type { Report } from '../report.ts'
+import { readUpstream, type UpstreamContext } from '../read-upstream.ts'
 import { parseServiceName } from '../service-name.ts'
-import { resolveUpstream } from '../upstream.ts'
 
 /** What compiling a service object needs, and where its cluster goes. */
-export interface ServiceContext {
-  readonly lookups: Lookups
-  readonly report: Report
+export interface ServiceContext extends UpstreamContext {
   readonly clusters: IrCluster[]
 }
 
@@ -24,14 +20,11 @@ const connectTimeoutMs = 3_000
 export function serviceCluster(
   object: CheckedObject,
   service: { readonly field: string; readonly text: string; readonly statsName: string | undefined; readonly http2: boolean },
-  { lookups, report, clusters }: ServiceContext,
+  context: ServiceContext,
 ): IrService | undefined {
   const { manifest } = object
-  const upstream = resolveUpstream(service.text, manifest.namespace, { kind: 'hybrid' }, lookups)
-  if (typeof upstream === 'string') {
-    report.refuse(object, { path: ['spec', service.field], text: upstream })
-    return undefined
-  }
+  const upstream = readUpstream(object, { field: service.field, service: service.text }, context)
+  if (upstream === undefined) return undefined
   const { name: upstreamName, ...rest } = upstream
   const options = [...(service.http2 ? ['h2'] : []), ...(service.statsName === undefined ? [] : [`stats:${service.statsName}`])]
   const cluster: IrCluster = {
@@ -43,7 +36,7 @@ export function serviceCluster(
     ...(service.http2 ? { http2: true } : {}),
     origins: [manifest.ref],
   }
-  clusters.push(cluster)
+  context.clusters.push(cluster)
   return { cluster: cluster.name, authority: authorityOf(service.text) }
 }
 

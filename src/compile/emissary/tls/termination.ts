@@ -22,23 +22,38 @@ export function terminationOf(host: Checked<'Host'>, contexts: readonly Checked<
   const namespace = context?.manifest.namespace ?? manifest.namespace
   const namespacing = context?.spec.secret_namespacing ?? true
   const certificate = certificateOf(host, context, secrets)
-  if (certificate === undefined) return undefined
-  if ('problem' in certificate) return certificate
+  if (certificate === undefined || 'problem' in certificate) return certificate
+  return withOptions(certificate.name, options, spec.tls?.ca_secret === undefined ? namespace : manifest.namespace, namespacing, secrets)
+}
+
+/** How the TLSContext whose hosts have exactly this name ends TLS, if there is one that can. */
+export function contextTermination(host: string, contexts: readonly Checked<'TLSContext'>[], secrets: Secrets): IrTermination | undefined {
+  const context = contexts.find(one => one.spec.hosts?.some(name => name.toLowerCase() === host))
+  if (context === undefined) return undefined
+  const certificate = contextCertificate(context, secrets)
+  if (certificate === undefined || 'problem' in certificate) return undefined
+  const { spec, manifest } = context
+  const made = withOptions(certificate.name, spec, manifest.namespace, spec.secret_namespacing ?? true, secrets)
+  return 'problem' in made ? undefined : made
+}
+
+function withOptions(
+  certificate: string,
+  options: TlsOptions,
+  namespace: string,
+  namespacing: boolean,
+  secrets: Secrets,
+): IrTermination | { readonly problem: string } {
   const validation =
     options.ca_secret !== undefined
-      ? secrets.validation(
-          options.ca_secret,
-          options.crl_secret,
-          spec.tls?.ca_secret === undefined ? namespace : manifest.namespace,
-          namespacing,
-        )
+      ? secrets.validation(options.ca_secret, options.crl_secret, namespace, namespacing)
       : options.cacert_chain_file !== undefined
         ? secrets.validationFile(options.cacert_chain_file)
         : undefined
   if (validation !== undefined && 'problem' in validation) return validation
   const secretRequires = validation !== undefined && 'required' in validation && validation.required === true
   return {
-    certificate: certificate.name,
+    certificate,
     ...(validation === undefined ? {} : { validation: validation.name }),
     clientCertificateRequired: validation !== undefined && (options.cert_required ?? secretRequires),
     alpn: (options.alpn_protocols ?? '')
@@ -68,15 +83,21 @@ function certificateOf(
     const { name, namespace } = spec.tlsSecret
     return secrets.certificate(name, namespace ?? manifest.namespace, namespace === undefined)
   }
-  for (const options of [spec.tls, context?.spec]) {
-    if (options?.cert_chain_file !== undefined && options.private_key_file !== undefined)
-      return secrets.certificateFiles(options.cert_chain_file, options.private_key_file)
-  }
-  if (context?.spec.secret !== undefined)
-    return secrets.certificate(context.spec.secret, context.manifest.namespace, context.spec.secret_namespacing ?? true)
+  const own = filesOf(spec.tls, secrets) ?? (context === undefined ? undefined : contextCertificate(context, secrets))
+  if (own !== undefined) return own
   return spec.tls === undefined && spec.tlsContext === undefined
     ? undefined
     : { problem: 'spec.tls and its TLSContext name no certificate: set tlsSecret, or secret or files in the TLSContext' }
+}
+
+function contextCertificate({ spec, manifest }: Checked<'TLSContext'>, secrets: Secrets): SecretRef | undefined {
+  if (spec.secret !== undefined) return secrets.certificate(spec.secret, manifest.namespace, spec.secret_namespacing ?? true)
+  return filesOf(spec, secrets)
+}
+
+function filesOf(options: TlsOptions | undefined, secrets: Secrets): SecretRef | undefined {
+  if (options?.cert_chain_file === undefined || options.private_key_file === undefined) return undefined
+  return secrets.certificateFiles(options.cert_chain_file, options.private_key_file)
 }
 
 /** The named context of the Host's namespace, or the first one, as given, whose hosts have the Host's name. */

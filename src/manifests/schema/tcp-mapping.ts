@@ -1,0 +1,32 @@
+import { type Static, Type } from 'typebox'
+import { ambassadorId, circuitBreakers, closed, filled, flag, later, port, text } from './fields.ts'
+
+/** TCPMapping, emissary-resources.md 2. */
+export const tcpMappingSchema = Type.Object(
+  {
+    ambassador_id: ambassadorId(),
+    port: port(),
+    host: Type.Optional(filled()),
+    address: Type.Optional(filled()),
+    service: Type.String({ minLength: 1, description: '[scheme://]name[.namespace][:port]' }),
+    resolver: Type.Optional(filled()),
+    tls: Type.Optional(text()),
+    enable_ipv4: later(flag()),
+    enable_ipv6: later(flag()),
+    cluster_tag: Type.Optional(filled()),
+    circuit_breakers: later(circuitBreakers()),
+    weight: Type.Optional(Type.Integer({ minimum: 0, maximum: 100, description: 'percent of the connections of its port and host' })),
+    idle_timeout_ms: Type.Optional(
+      Type.Unsafe<number | string>({
+        anyOf: [
+          { type: 'integer', minimum: 0, maximum: 4_294_967_295 },
+          { type: 'string', pattern: '^[0-9]{1,9}$' },
+        ],
+      }),
+    ),
+    stats_name: Type.Optional(filled()),
+  },
+  closed,
+)
+
+export type TcpMappingSpec = Static<typeof tcpMappingSchema>
