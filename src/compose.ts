@@ -10,6 +10,9 @@ import { listen } from './compose/listen.ts'
 import { ManifestHost } from './compose/manifest-host.ts'
 import { ManifestSources } from './compose/manifest-sources.ts'
 import { startOwnEnvoy } from './compose/own-envoy.ts'
+import { keepTable } from './compose/last-known.ts'
+import { openState } from './compose/state.ts'
+import { poolGuards } from './compose/pool-guards.ts'
 import { Sources } from './compose/sources.ts'
 import { TableKnowledge } from './compose/table-knowledge.ts'
 import { tentativeWhile } from './compose/tentative.ts'
@@ -70,6 +73,8 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     now: () => clock.now(),
     after: (ms, task) => systemTimers.after(ms, task),
   })
+  const state = openState(settings, clock, log)
+  const kept = keepTable(table, { settings, state, clock, log })
   const knowledge = new TableKnowledge(
     table,
     settings.sources.map(source => source.namespace),
@@ -102,6 +107,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   const wanted = new WantedSet()
   /** As `namespace/name`. */
   const secrets = new WantedSet<string>()
+  let guards = poolGuards([])
   const gate = new Gate()
 
   const compileNow = (): CompileResult => {
@@ -127,6 +133,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     compile: () => {
       compiled = compileNow()
       table.follow(compiled.pools, clock.now())
+      guards = poolGuards(compiled.pools)
       table.settle()
       return compiled
     },
@@ -153,7 +160,9 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
 
   /** Everything that is to be waited for has been added: until then a source may be the only one, and in sync. */
   let isComplete = false
-  const allSynced = (): boolean => isComplete && host.allSynced && manifests.allSynced
+  /** Long enough was waited for sources that are known from before the start. */
+  let isKnownEnough = false
+  const allSynced = (): boolean => isComplete && (host.allSynced || (isKnownEnough && host.allKnown)) && manifests.allSynced
   const openWhenSynced = (): void => {
     if (gate.open || !allSynced()) return
     table.settle()
@@ -170,12 +179,12 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     log.info({ seconds: (clock.wall() - startedAt) / 1000, synced: host.allSynced }, 'ready')
     gate.release()
   }
-  const host = new SourceHost({ sink: table, wanted, clock, random }, () => {
+  const host = new SourceHost({ sink: kept.sink, wanted, clock, random, guardsOf: service => guards.get(service) }, () => {
     reconciler.confirm()
     onDemand.confirm()
     openWhenSynced()
   })
-  const sources = new Sources({ host, plugins, log, environment })
+  const sources = new Sources({ host, plugins, log, environment, recall: one => kept.recall(one), forget: name => kept.forget(name) })
   const manifests = new ManifestHost({
     secrets,
     statuses: { read: () => store.statuses(), onChange: callback => store.onSettled(callback) },
@@ -238,6 +247,8 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   let envoy: { stop(): Promise<void> } | undefined
   let xdsListener: { readonly port: number; close(): void } | undefined
   let gateTimer: NodeJS.Timeout | undefined
+  let knownTimer: NodeJS.Timeout | undefined
+  const ended = new AbortController()
   let stopping: Promise<void> | undefined
   const addresses = { xds: 0, admin: 0, agents: 0 }
 
@@ -255,6 +266,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   }
 
   const start = async (): Promise<void> => {
+    kept.follow(() => host.statuses(), ended.signal)
     await sources.configure(settings)
     addresses.admin = await listen(admin, 'admin.listen', settings.admin.listen)
     await serveAgents()
@@ -263,6 +275,10 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     await manifestSources.follow(settings)
     isComplete = true
     gateTimer = setTimeout(openGate, settings.startup.gateSeconds * 1000)
+    knownTimer = setTimeout(() => {
+      isKnownEnough = true
+      openWhenSynced()
+    }, settings.startup.knownSeconds * 1000)
     openWhenSynced()
     if (settings.envoy.mode === 'supervise') envoy = await startOwnEnvoy(settings, xds, { clock, random, log })
     log.info({ ...addresses }, 'listening')
@@ -271,11 +287,14 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   const stop = async (): Promise<void> => {
     clearTimeout(gateTimer)
     xdsListener?.close()
+    clearTimeout(knownTimer)
+    ended.abort()
     await envoy?.stop()
     await Promise.all([manifests.stop(), host.stop()])
     scheduler.stop()
     table.close()
     await Promise.all([admin.close(), agents?.close(), xds.close(drainMs)])
+    state.close()
     metrics.close()
   }
 

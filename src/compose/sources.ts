@@ -1,6 +1,7 @@
 import type { ConsulRequest } from '../compile/emissary/input.ts'
 import type { Lease, SourceLog, SourcePlugin } from '../discovery/contract.ts'
 import type { HostedSource, SourceHost } from '../discovery/host.ts'
+import type { KnownBefore } from '../discovery/source-run.ts'
 import { errorText } from '../model/errors.ts'
 import type { Settings, SourceSettings } from '../settings/settings.ts'
 import { consulFromEnvironment } from './consul-from-environment.ts'
@@ -10,7 +11,17 @@ export interface SourcesGiven {
   readonly host: SourceHost
   readonly plugins: readonly SourcePlugin[]
   readonly log: SourceLog
+  /** What was known of a source before the start. */
+  readonly recall: (one: SourceSettings) => KnownBefore | undefined
+  readonly forget: (source: string) => void
   readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+/** A source that was made and does not run yet. */
+interface Opened {
+  readonly one: SourceSettings
+  readonly settings: string
+  readonly source: HostedSource
 }
 
 /** Brings the running sources in line with the settings and with what ConsulResolver objects ask for. */
@@ -60,25 +71,29 @@ export class Sources {
     return [...this.#open.values()].flatMap(({ source }) => source.instance.leases?.() ?? [])
   }
 
-  async #openChanged(
-    settings: Settings,
-    sources: readonly SourceSettings[],
-  ): Promise<readonly { settings: string; source: HostedSource }[]> {
+  async #openChanged(settings: Settings, sources: readonly SourceSettings[]): Promise<readonly Opened[]> {
     const changed = sources.filter(one => this.#open.get(one.name)?.settings !== JSON.stringify(one))
     const { plugins, log } = this.#given
-    return Promise.all(changed.map(async one => ({ settings: JSON.stringify(one), source: await openSource(one, settings, plugins, log) })))
+    return Promise.all(
+      changed.map(async one => ({ one, settings: JSON.stringify(one), source: await openSource(one, settings, plugins, log) })),
+    )
   }
 
-  async #replace(opened: readonly { settings: string; source: HostedSource }[], keep: (name: string) => boolean): Promise<void> {
-    const { host } = this.#given
-    const gone = [...this.#open.keys()].filter(name => !keep(name) || opened.some(one => one.source.name === name))
-    for (const name of gone) {
+  async #replace(opened: readonly Opened[], keep: (name: string) => boolean): Promise<void> {
+    const { host, recall, forget } = this.#given
+    const isNew = new Set(opened.map(({ one }) => one.name))
+    for (const name of [...this.#open.keys()]) {
+      if (keep(name) || isNew.has(name)) continue
       this.#open.delete(name)
       await host.remove(name)
+      forget(name)
     }
-    for (const one of opened) {
-      this.#open.set(one.source.name, one)
-      host.add(one.source)
+    for (const { one, settings, source } of opened) {
+      const isRunning = this.#open.has(one.name)
+      const known = recall(one)
+      this.#open.set(one.name, { settings, source })
+      if (isRunning) await host.replace(source)
+      else host.add(known === undefined ? source : { ...source, known })
     }
   }
 

@@ -11,6 +11,7 @@ export interface GuardedTable {
   group(source: string, id: string): EndpointGroup | undefined
   /** Endpoints that a source has under a service. */
   countIn(source: string, service: ServiceKey): number
+  countOf(source: string): { readonly endpoints: number }
 }
 
 export interface GuardGiven {
@@ -85,10 +86,11 @@ export class SourceGuard {
   readonly #windows = new Map<ServiceKey, Window>()
   #sourceWindow: Window | undefined
   /** Endpoints of the source in the table. */
-  #total = 0
+  #total: number
 
   constructor(given: GuardGiven) {
     this.#given = given
+    this.#total = given.table.countOf(given.source).endpoints
   }
 
   /** Takes what a source says. Gives the same list when there is nothing to hold: the cost is then that of looking the groups up. */

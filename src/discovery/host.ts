@@ -45,6 +45,13 @@ export class SourceHost implements SourcesReader {
     this.#onTold()
   }
 
+  /** Puts a source in the place of the one of its name. What that one told stays until the new one has been read. */
+  async replace(source: HostedSource): Promise<void> {
+    await this.#runs.get(source.name)?.stop()
+    this.#runs.delete(source.name)
+    this.add(source)
+  }
+
   async stop(): Promise<void> {
     await Promise.all([...this.#runs.values()].map(run => run.stop()))
   }
@@ -67,6 +74,11 @@ export class SourceHost implements SourcesReader {
 
   releaseGuard(name: string): number | undefined {
     return this.#runs.get(name)?.releaseGuard()
+  }
+
+  /** Of every source something is known: it was read, or remembered from before the start. */
+  get allKnown(): boolean {
+    return [...this.#runs.values()].every(run => run.isKnown)
   }
 
   get allSynced(): boolean {

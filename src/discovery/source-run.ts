@@ -1,4 +1,5 @@
 import { errorText } from '../model/errors.ts'
+import type { EndpointGroup } from '../model/endpoint-group.ts'
 import type { PoolGuards, SourceGuards } from '../model/pool-rule.ts'
 import type { ServiceKey } from '../model/service-key.ts'
 import { BackOff } from './back-off.ts'
@@ -24,7 +25,11 @@ export interface HostedSource {
   readonly instance: SourceInstance
   readonly log: SourceLog
   readonly guards?: SourceGuards
+  readonly known?: KnownBefore
 }
+
+/** What was known of a source before the gateway started: groups, as suspect, and when they were confirmed (wall clock ms), or why there are none. */
+export type KnownBefore = { readonly groups: readonly EndpointGroup[]; readonly confirmedAt: number } | { readonly notice: string }
 
 /** How often the age of a source is looked at. */
 const ageCheckMs = 1000
@@ -46,6 +51,7 @@ export class SourceRun {
   readonly #freshness = new FreshnessLog()
   readonly #sink: GuardedSink
   readonly #guards: SourceGuards | undefined
+  readonly #known: KnownBefore | undefined
   readonly #stopped = new AbortController()
   #current: AbortController | undefined
   #done: Promise<void> = Promise.resolve()
@@ -70,10 +76,17 @@ export class SourceRun {
       signal: this.#stopped.signal,
       onDoubt: () => this.resync(),
     })
+    this.#known = source.known
+    if (this.#known !== undefined && 'groups' in this.#known) this.#sink.emit(this.#known.groups, given.clock.now(), 'explicit')
   }
 
   get synced(): boolean {
     return this.#synced
+  }
+
+  /** It was read, or what it said before the gateway started is in force. */
+  get isKnown(): boolean {
+    return this.#synced || (this.#known !== undefined && 'groups' in this.#known)
   }
 
   /** How much of what exists it may have told: nothing, a part that grows by itself, or all. */
@@ -107,15 +120,18 @@ export class SourceRun {
   status(): SourceStatus {
     const { clock, sink } = this.#given
     const success = this.#freshness.lastSuccess
+    const before = this.#known !== undefined && 'groups' in this.#known ? this.#known.confirmedAt : undefined
+    const ownNotices = this.#known !== undefined && 'notice' in this.#known && !this.#synced ? [this.#known.notice] : []
     const maxQuietMs = (this.#instance.maxQuietSeconds ?? Infinity) * 1000
     return {
       name: this.name,
       type: this.type,
       state: this.#freshness.state(this.#synced, clock.now(), maxQuietMs, this.#bounds.maxStaleSeconds * 1000),
-      lastSuccess: success?.wall,
-      ageSeconds: success === undefined ? undefined : (clock.now() - success.mono) / 1000,
+      lastSuccess: success?.wall ?? before,
+      ageSeconds:
+        success !== undefined ? (clock.now() - success.mono) / 1000 : before === undefined ? undefined : (clock.wall() - before) / 1000,
       error: this.#freshness.error,
-      notices: this.#freshness.notices,
+      notices: [...ownNotices, ...this.#freshness.notices],
       ...sink.countOf(this.name),
       held: this.#sink.held,
       holds: this.#sink.holds(),

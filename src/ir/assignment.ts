@@ -8,6 +8,8 @@ export interface AssignmentSpec {
   readonly service: ServiceKey
   readonly port: PortSelector
   readonly members: MemberFilter
+  /** The cluster finds out itself which endpoints are dead: it has outlier detection or active health checks. */
+  readonly probed?: true
 }
 
 export type { PortSelector }

@@ -82,7 +82,11 @@ export class Reconciler {
     const upsert = [...generateStructure(this.#compiled.table)]
     const structure = new Map(upsert.map(resource => [keyText(resource), { type: resource.type, name: resource.name }]))
     const specs = new Map<string, AssignmentSpec>()
-    for (const cluster of this.#compiled.table.clusters) if (cluster.kind === 'eds') specs.set(cluster.assignment.name, cluster.assignment)
+    for (const cluster of this.#compiled.table.clusters) {
+      if (cluster.kind !== 'eds') continue
+      const { assignment, pool } = cluster
+      specs.set(assignment.name, pool?.outlierDetection === undefined ? assignment : { ...assignment, probed: true })
+    }
     for (const spec of specs.values()) {
       // An assignment whose rule did not change follows its pool by the fast path alone.
       if (sameSpec(this.#specs.get(spec.name), spec)) continue

@@ -103,7 +103,7 @@ export function loadSettings(input: SettingsInput): Settings {
     defaults: { addresses: { allow: raw.defaults?.addresses?.allow ?? [], only: raw.defaults?.addresses?.only ?? [] } },
     manifests: raw.manifests === undefined ? usualManifests(folder) : readManifests(raw.manifests, folderOf('manifests')),
     sources: sources.sources,
-    startup: { gateSeconds: raw.startup?.gateSeconds ?? 30 },
+    startup: { gateSeconds: raw.startup?.gateSeconds ?? 30, knownSeconds: raw.startup?.knownSeconds ?? 5 },
     log: { level: raw.log?.level ?? 'info' },
   }
 }

@@ -158,7 +158,12 @@ export const settingsSchema = Type.Object(
     ),
     startup: Type.Optional(
       Type.Object(
-        { gateSeconds: Type.Optional(Type.Number({ minimum: 0, maximum: 3600, description: 'longest wait for the first sync (30)' })) },
+        {
+          gateSeconds: Type.Optional(Type.Number({ minimum: 0, maximum: 3600, description: 'longest wait for the first sync (30)' })),
+          knownSeconds: Type.Optional(
+            Type.Number({ minimum: 0, maximum: 3600, description: 'longest wait where the rest is known from before the start (5)' }),
+          ),
+        },
         closed,
       ),
     ),

@@ -23,7 +23,11 @@ export interface Settings {
   readonly manifests: readonly ManifestSettings[]
   readonly sources: readonly SourceSettings[]
   /** Seconds to wait for the first sync of the sources before answering with what is known. */
-  readonly startup: { readonly gateSeconds: number }
+  readonly startup: {
+    readonly gateSeconds: number
+    /** The same where what is missing is known from before the start (discovery.md 5.7). */
+    readonly knownSeconds: number
+  }
   readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' }
 }
 

@@ -50,7 +50,7 @@ t.test('without a file everything has its default, and ./manifests is read if it
     defaults: { addresses: { allow: [], only: [] } },
     manifests: [],
     sources: [],
-    startup: { gateSeconds: 30 },
+    startup: { gateSeconds: 30, knownSeconds: 5 },
     log: { level: 'info' },
   })
   mkdirSync(join(cwd, 'manifests'))

@@ -6,6 +6,7 @@ import { makeResource, type Resource } from '../resource.ts'
 import { encodeAssignment, type LbEndpoint, type LbLocality } from './encode-assignment.ts'
 import { type RankedLocality, rankLocalities } from './rank-localities.ts'
 import { selectEndpoints } from './select-endpoints.ts'
+import { servedHealth } from './served-health.ts'
 
 /** Numbers of envoy.config.core.v3.HealthStatus (reference/discovery.md 1.5). */
 const statusOf: Readonly<Record<Health, number>> = { unknown: 0, healthy: 1, unhealthy: 2, draining: 3, degraded: 5 }
@@ -34,18 +35,18 @@ const overprovisioning: Readonly<Record<PoolMode, number | undefined>> = {
 export function generateAssignment(spec: AssignmentSpec, pool: PoolView | undefined): Resource {
   const mode = pool?.mode ?? 'union'
   const ranked = rankLocalities(selectEndpoints(pool, spec), mode === 'weighted')
-  return makeResource('endpoint', spec.name, encodeAssignment(spec.name, ranked.map(lbLocality), overprovisioning[mode]))
+  const localities = ranked.map(one => lbLocality(one, spec.probed === true))
+  return makeResource('endpoint', spec.name, encodeAssignment(spec.name, localities, overprovisioning[mode]))
 }
 
-function lbLocality({ locality, priority, share: ofLevel, endpoints }: RankedLocality): LbLocality {
+function lbLocality({ locality, priority, share: ofLevel, endpoints }: RankedLocality, probed: boolean): LbLocality {
   let sum = 0
   for (const { weight } of endpoints) sum += weight
   const share = sum > maxWeightSum ? (maxWeightSum - endpoints.length) / sum : 1
-  return { locality, priority, weight: ofLevel ?? 0, endpoints: endpoints.map(endpoint => lbEndpoint(endpoint, share)) }
+  return { locality, priority, weight: ofLevel ?? 0, endpoints: endpoints.map(endpoint => lbEndpoint(endpoint, share, probed)) }
 }
 
-function lbEndpoint({ address, port, health, presence, weight }: PoolEndpoint, share: number): LbEndpoint {
-  // Nobody vouches for an expired instance any more; a suspect one keeps what was last known of it.
-  const status = presence === 'expired' ? statusOf.unhealthy : statusOf[health]
-  return { address, port, status, weight: Math.max(1, Math.floor(weight * share)) }
+function lbEndpoint(endpoint: PoolEndpoint, share: number, probed: boolean): LbEndpoint {
+  const { address, port, weight } = endpoint
+  return { address, port, status: statusOf[servedHealth(endpoint, probed)], weight: Math.max(1, Math.floor(weight * share)) }
 }

@@ -1,9 +1,11 @@
 import type { AssignmentSpec } from '../../ir/assignment.ts'
 import type { Locality } from '../../model/endpoint.ts'
+import type { Health } from '../../model/health.ts'
 import type { PoolEndpoint, PoolView } from '../../table/reader.ts'
 import { encodeMessage, type PlainMessage } from '../codec.ts'
 import { makeResource, type Resource } from '../resource.ts'
 import { selectEndpoints } from './select-endpoints.ts'
+import { servedHealth } from './served-health.ts'
 
 /** gRPC refuses an assignment whose weights add up to more than this within one priority. */
 const maxWeightSum = 0xffff_ffff
@@ -13,11 +15,10 @@ const maxWeightSum = 0xffff_ffff
  * be it nameless; they use nothing but healthy endpoints, so degraded ones are healthy ones of a lower priority and all others are left out.
  */
 export function generateGrpcAssignment(spec: AssignmentSpec, pool: PoolView | undefined): Resource {
-  const usable = selectEndpoints(pool, spec).filter(
-    ({ health, presence }) => presence !== 'expired' && (health === 'healthy' || health === 'unknown' || health === 'degraded'),
-  )
-  const degraded = usable.filter(endpoint => endpoint.health === 'degraded')
-  const ranks = [usable.filter(endpoint => endpoint.health !== 'degraded'), degraded].filter(rank => rank.length > 0)
+  const endpoints = selectEndpoints(pool, spec)
+  // Clusters of gRPC clients have no checks of their own.
+  const having = (...wanted: readonly Health[]) => endpoints.filter(endpoint => wanted.includes(servedHealth(endpoint, false)))
+  const ranks = [having('healthy', 'unknown'), having('degraded')].filter(rank => rank.length > 0)
   return made(
     spec.name,
     ranks.flatMap((rank, priority) => byLocality(rank, priority)),

@@ -1,0 +1,137 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import t, { type Test } from 'tap'
+import { LastKnownGood, lastKnownGoodPart, type RecallOf } from '../../src/discovery/last-known-good.ts'
+import { makeEndpoint } from '../../src/model/endpoint.ts'
+import type { EndpointGroup } from '../../src/model/endpoint-group.ts'
+import { isHeld } from '../../src/model/held.ts'
+import { serviceKey } from '../../src/model/service-key.ts'
+import { Database } from '../../src/state/database.ts'
+import { WriteBehind } from '../../src/state/write-behind.ts'
+import { EndpointTable } from '../../src/table/endpoint-table.ts'
+import { makeTestClock } from '../contract/test-clock.ts'
+
+const web = serviceKey('shop', 'web')
+const day = 86_400_000
+const dc1: RecallOf = { name: 'dc1', settings: 'one', maxAgeMs: day, admitAddress: address => address }
+
+/** One life of a gateway on a file. */
+function begin(path: string, confirmedAt: number | null = 0) {
+  const table = new EndpointTable(() => undefined)
+  const damages: string[] = []
+  const database = new Database({ ...lastKnownGoodPart, path, wall: () => 0, onDamage: text => void damages.push(text) })
+  let writer: WriteBehind | undefined
+  const kept = new LastKnownGood({
+    database,
+    writer: write => (writer = new WriteBehind({ clock: makeTestClock(), write, onFailure: error => t.error(error) })),
+    group: (source, id) => table.group(source, id),
+    confirmedAt: () => confirmedAt ?? undefined,
+  })
+  return {
+    kept,
+    damages,
+    put(id: string, ...addresses: string[]) {
+      const endpoints = addresses.map(address =>
+        makeEndpoint({ address, port: 80, id: address, tags: ['v2'], meta: { a: 'b' }, weight: 50 }),
+      )
+      const groups: EndpointGroup[] = [{ id, service: web, endpoints }]
+      table.apply({ name: 'dc1', type: 'consul' }, groups, 0)
+      kept.note('dc1', groups)
+    },
+    end() {
+      writer?.stop()
+      database.close()
+    },
+  }
+}
+
+async function file(t: Test): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'isthmus-lkg-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  return join(folder, 'last-known-good.db')
+}
+
+t.test('what was in force last is recalled, as suspect, with its age (discovery.md 5.8)', async t => {
+  const path = await file(t)
+  const first = begin(path)
+  t.equal(first.kept.recall(dc1, 0), undefined, 'at the very first start there is nothing')
+  first.put('web', '10.0.0.1', '10.0.0.2')
+  first.put('gone', '10.0.0.9')
+  first.put('web', '10.0.0.1')
+  first.put('gone')
+  first.end()
+  const second = begin(path, null)
+  const recall = second.kept.recall(dc1, 3_600_000)
+  if (recall === undefined || 'reason' in recall) throw new Error('nothing was recalled')
+  t.equal(recall.confirmedAt, 0)
+  t.match(recall.groups, [
+    { id: 'web', service: web, endpoints: [{ address: '10.0.0.1', presence: 'suspect', weight: 50, tags: ['v2'], meta: { a: 'b' } }] },
+  ])
+  t.equal(recall.groups.length, 1)
+  const [endpoint] = recall.groups[0]?.endpoints ?? []
+  t.ok(endpoint !== undefined && isHeld(endpoint))
+  t.match(endpoint?.reasons, [{ code: 'last-known-good', text: /1970-01-01T00:00:00\.000Z/ }])
+  second.kept.refresh()
+  second.end()
+  t.match(
+    begin(path).kept.recall(dc1, day + 1),
+    { reason: /longer ago than guards\.maxStaleSeconds/ },
+    'a life that read nothing makes it no younger',
+  )
+})
+
+t.test('what is too old, of other settings, or of no admitted address is refused with a reason', async t => {
+  const path = await file(t)
+  const first = begin(path)
+  first.kept.recall(dc1, 0)
+  first.put('web', '10.0.0.1', '10.9.0.1')
+  first.end()
+  const { kept } = begin(path)
+  t.match(kept.recall({ ...dc1, settings: 'two' }, 0), { reason: /settings of dc1 are others/ })
+  t.match(kept.recall(dc1, day + 1), { reason: /longer ago/ })
+  t.match(kept.recall(dc1, -5000), { confirmedAt: -5000 }, 'a clock that was set back')
+  const admitAddress = (address: string): string => {
+    if (address.startsWith('10.9.')) throw new Error(`${address} is outside addresses.only`)
+    return address
+  }
+  t.match(kept.recall({ ...dc1, admitAddress }, 0), {
+    groups: [{ endpoints: [{ address: '10.0.0.1' }] }],
+    refused: [/10\.9\.0\.1 is outside/],
+  })
+  kept.forget('dc1')
+  kept.forget('never-there')
+})
+
+t.test('a source that was never read completely, or was taken away, leaves nothing', async t => {
+  const path = await file(t)
+  const first = begin(path, null)
+  first.kept.recall(dc1, 0)
+  first.put('web', '10.0.0.1')
+  first.end()
+  t.equal(begin(path).kept.recall(dc1, 0), undefined)
+  const second = begin(path)
+  second.kept.recall(dc1, 0)
+  second.put('web', '10.0.0.1')
+  second.kept.forget('dc1')
+  second.end()
+  t.equal(begin(path).kept.recall(dc1, 0), undefined)
+})
+
+t.test('rows that are no endpoints are damage: moved aside and reported, nothing of them is served', async t => {
+  for (const text of ['[{', '{}', '[{"address":"10.0.0.1","port":0}]', '[null]']) {
+    const path = await file(t)
+    const first = begin(path)
+    first.kept.recall(dc1, 0)
+    first.put('web', '10.0.0.1')
+    first.end()
+    const raw = new DatabaseSync(path)
+    raw.prepare('UPDATE groups SET endpoints = ?').run(text)
+    raw.close()
+    const second = begin(path)
+    t.equal(second.kept.recall(dc1, 0), undefined, text)
+    t.match(second.damages, [/was damaged .* moved to/], text)
+    second.end()
+  }
+})
