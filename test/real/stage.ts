@@ -51,6 +51,8 @@ export interface Stage {
   ): Promise<readonly number[]>
   /** Waits until the gateway says that every Envoy has what it should have. */
   synced(): Promise<void>
+  /** Ends Envoy and starts another in its place, which has nothing. */
+  freshEnvoy(): Promise<void>
   /** Ends the gateway in order, or, in a process of its own, by SIGKILL. Envoy goes on. */
   stopGateway(how?: 'stop' | 'kill'): Promise<void>
   /** Starts it again where it listened before; resolves when it is ready. */
@@ -97,6 +99,10 @@ export async function startStage(t: Teardown, options: StageOptions): Promise<St
     api,
     startGateway,
     stopGateway: how => gateway.stop(how),
+    async freshEnvoy() {
+      await envoy.stop()
+      await startTestEnvoy(t, xds, options.protocol ?? 'delta')
+    },
     async registerVm(agentId, services, ttlSeconds = 3600) {
       const body = JSON.stringify({ services, ttlSeconds })
       const headers = { 'content-type': 'application/json' }
