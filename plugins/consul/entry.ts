@@ -1,4 +1,4 @@
-import type { ConsulCheck } from './check-health.ts'
+import type { InstanceCheck } from '../../src/model/check-health.ts'
 
 interface TaggedAddress {
   readonly Address: string
@@ -36,7 +36,7 @@ export interface HealthEntry {
     readonly Weights?: { readonly Passing: number; readonly Warning: number }
     readonly TaggedAddresses?: Readonly<Record<string, TaggedAddress>> | null
   }
-  readonly Checks: readonly ConsulCheck[]
+  readonly Checks: readonly InstanceCheck[]
 }
 
 /**

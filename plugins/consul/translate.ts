@@ -1,6 +1,6 @@
+import { checkHealth, type InstanceCheck, type JudgedChecks } from '../../src/model/check-health.ts'
 import { type Endpoint, makeEndpoint } from '../../src/model/endpoint.ts'
 import { errorText } from '../../src/model/errors.ts'
-import { checkHealth } from './check-health.ts'
 import type { HealthEntry } from './entry.ts'
 import { selectAddress } from './select-address.ts'
 import type { ConsulSettings } from './settings.ts'
@@ -56,6 +56,7 @@ function endpointsOf(entry: HealthEntry, id: string, settings: ConsulSettings, a
   const address = admit(selected.address)
   const verdict = checkHealth(entry.Checks, settings)
   const { weight, reasons } = weigh(service, verdict.warning, settings)
+  const checks = judged(entry.Checks, settings)
   const locality = localityOf(entry)
   const common = {
     id,
@@ -64,6 +65,7 @@ function endpointsOf(entry: HealthEntry, id: string, settings: ConsulSettings, a
     // Consul's own rule: what weighs nothing gets nothing.
     health: weight === 0 && verdict.health !== 'draining' ? 'unhealthy' : verdict.health,
     presence: verdict.presence,
+    ...(checks === undefined ? {} : { checks }),
     reasons: [...verdict.reasons, ...reasons, ...selected.reasons],
     tags: (service.Tags ?? []).filter(isShort).slice(0, maxTags),
     meta: metaOf(service.Meta),
@@ -72,6 +74,22 @@ function endpointsOf(entry: HealthEntry, id: string, settings: ConsulSettings, a
   const named = service.Ports ?? []
   if (named.length === 0) return [makeEndpoint({ ...common, port: portOf(selected.port) })]
   return named.map(({ Port, Name }) => makeEndpoint({ ...common, port: portOf(Port), portName: Name }))
+}
+
+/** What a ServicePool may judge otherwise: nothing where all is well, which keeps the table small. Maintenance is for nobody to judge. */
+function judged(checks: readonly InstanceCheck[], settings: ConsulSettings): JudgedChecks | undefined {
+  if (checks.every(check => check.Status === 'passing') || checks.some(isMaintenance)) return undefined
+  const list = checks.map(({ CheckID, Name, Status, ServiceID }) => ({
+    CheckID,
+    ...(Name === undefined ? {} : { Name }),
+    Status,
+    ServiceID,
+  }))
+  return { list, policy: settings }
+}
+
+function isMaintenance({ CheckID }: InstanceCheck): boolean {
+  return CheckID.startsWith('_service_maintenance:') || CheckID === '_node_maintenance'
 }
 
 function portOf(port: number): number {

@@ -1,3 +1,4 @@
+import type { JudgedChecks } from './check-health.ts'
 import type { Health, Presence } from './health.ts'
 import type { Reason } from './reason.ts'
 
@@ -34,6 +35,8 @@ export interface Endpoint {
   readonly presence: Presence
   /** Why health and presence are what they are; empty for a plainly healthy, live endpoint. */
   readonly reasons: readonly Reason[]
+  /** Checks behind its health, where a source tells of them and they are not all passing. */
+  readonly checks?: JudgedChecks
 }
 
 const nowhere: Locality = Object.freeze({ region: '', zone: '', subzone: '' })
@@ -56,5 +59,6 @@ export function makeEndpoint(given: Pick<Endpoint, 'address' | 'port' | 'id'> & 
     health: given.health ?? 'healthy',
     presence: given.presence ?? 'live',
     reasons: given.reasons === undefined || given.reasons.length === 0 ? noReasons : given.reasons,
+    ...(given.checks === undefined ? {} : { checks: given.checks }),
   })
 }

@@ -1,3 +1,4 @@
+import type { CheckPolicy } from './check-health.ts'
 import type { ServiceKey } from './service-key.ts'
 
 /**
@@ -11,7 +12,6 @@ export interface PoolRule {
   readonly mode: PoolMode
   /** At least one, in the order written: where two select the same endpoint, the one of the lower level, then the earlier one, has it. */
   readonly members: readonly PoolMember[]
-  readonly health: CheckPolicy
   /** An endpoint that its sources no longer name stays this long as draining (reference/discovery.md 1.5); 0 drops it at once. */
   readonly drainSeconds: number
   /** Bounds for the guards around the sources; absent: the gateway's own. */
@@ -40,15 +40,8 @@ export interface PoolMember {
   readonly share: number | undefined
   /** Lower levels are used first. */
   readonly level: number
-}
-
-/** What the checks of an instance mean (reference/discovery.md 2.4); what is absent is as its source says. */
-export interface CheckPolicy {
-  readonly warning?: 'healthy' | 'degraded' | 'unhealthy'
-  readonly requiredChecks?: 'all' | 'any' | number
-  /** By id or name. */
-  readonly ignoreChecks?: readonly string[]
-  readonly nodeChecks?: 'all' | 'none' | readonly string[]
+  /** What checks mean here; what is left out is as the source has it. */
+  readonly health?: CheckPolicy
 }
 
 /** Bounds of the guards (reference/discovery.md 5.3 to 5.6) for the services a pool takes endpoints from. */

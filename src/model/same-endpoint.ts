@@ -17,7 +17,8 @@ export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
       a.locality.subzone === b.locality.subzone &&
       sameList(a.tags, b.tags, (x, y) => x === y) &&
       sameList(a.reasons, b.reasons, (x, y) => x.code === y.code && x.text === y.text) &&
-      sameMeta(a.meta, b.meta))
+      sameMeta(a.meta, b.meta) &&
+      sameChecks(a.checks, b.checks))
   )
 }
 
@@ -29,4 +30,14 @@ function sameMeta(a: Endpoint['meta'], b: Endpoint['meta']): boolean {
   if (a === b) return true
   const keys = Object.keys(a)
   return keys.length === Object.keys(b).length && keys.every(key => a[key] === b[key])
+}
+
+function sameChecks(a: Endpoint['checks'], b: Endpoint['checks']): boolean {
+  if (a === b) return true
+  if (a === undefined || b === undefined || a.policy !== b.policy) return false
+  return sameList(
+    a.list,
+    b.list,
+    (x, y) => x.CheckID === y.CheckID && x.Status === y.Status && x.ServiceID === y.ServiceID && x.Name === y.Name,
+  )
 }

@@ -1,9 +1,9 @@
-import type { CheckPolicy, PoolMember, PoolRule } from '../model/pool-rule.ts'
-import type { Reason } from '../model/reason.ts'
+import type { PoolMember, PoolRule } from '../model/pool-rule.ts'
 import type { ServiceKey } from '../model/service-key.ts'
 import { applyOverride } from './apply-override.ts'
 import { decide } from './decide.ts'
 import { type Candidate, candidatesOf, joinCandidates, type Selections } from './members.ts'
+import { placeIn } from './place-in.ts'
 import { comparePlaces } from './pool-order.ts'
 import type { PoolEndpoint, PoolView } from './pool-view.ts'
 
@@ -29,7 +29,7 @@ export function derivePool(
       selections,
     ),
   )
-  const endpoints = join(rule, ranked, mergeSorted(lists), former?.rule === rule ? former.endpoints : [])
+  const endpoints = join(ranked, mergeSorted(lists), former?.rule === rule ? former.endpoints : [])
   if (former?.rule === rule && endpoints === former.endpoints) return former
   const sources = new Set<string>()
   for (const { evidence } of endpoints) for (const { source } of evidence) sources.add(source)
@@ -64,12 +64,7 @@ function mergeTwo(a: readonly Candidate[], b: readonly Candidate[]): readonly Ca
 }
 
 /** Makes each place one endpoint, or keeps the former one. */
-function join(
-  rule: PoolRule,
-  ranked: readonly PoolMember[],
-  candidates: readonly Candidate[],
-  former: readonly PoolEndpoint[],
-): readonly PoolEndpoint[] {
+function join(ranked: readonly PoolMember[], candidates: readonly Candidate[], former: readonly PoolEndpoint[]): readonly PoolEndpoint[] {
   const joined: PoolEndpoint[] = []
   let from = 0
   for (let index = 0; index < candidates.length; ) {
@@ -87,16 +82,10 @@ function join(
       joined.push(old)
       continue
     }
-    const made = place(member, decide(evidence), rule.health)
+    const made = placeIn(member, decide(evidence))
     joined.push(override === undefined ? made : applyOverride(made, override))
   }
   return sameItems(joined, former) ? former : Object.freeze(joined)
-}
-
-function place(member: PoolMember, decided: PoolEndpoint, _health: CheckPolicy): PoolEndpoint {
-  if (member.share !== 0) return Object.freeze({ ...decided, member })
-  const reason: Reason = { code: 'member-share-zero', text: `its member ${member.name} gets 0 percent of the requests` }
-  return Object.freeze({ ...decided, member, excluded: true, reasons: Object.freeze([...decided.reasons, reason]) })
 }
 
 function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {

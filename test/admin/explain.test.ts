@@ -118,7 +118,7 @@ t.test('a ServicePool: its members, the place of an endpoint in it, and why one 
     { ...member, name: 'agents', sourceType: 'vm', level: 0 },
     { ...member, name: 'tagged', sourceType: 'consul', tags: ['v9'], level: 1 },
   ]
-  gateway.table.follow([{ service: pool, mode: 'failover', members, health: {}, drainSeconds: 0 }], 0)
+  gateway.table.follow([{ service: pool, mode: 'failover', members, drainSeconds: 0 }], 0)
   const inside = await ask(t, gateway, 'default/all', '10.0.0.1:8080')
   t.strictSame(inside.codes.slice(0, 2), ['service-known', 'pool'])
   t.match(inside.texts, /ServicePool default\/all, mode failover: agents has 1 of 1 in use; tagged has 0 of 0 in use/)

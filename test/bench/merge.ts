@@ -43,7 +43,7 @@ function member(name: string, sourceType: string, share: number): PoolMember {
 function tableWith(pool: boolean): EndpointTable {
   const table = new EndpointTable(() => undefined)
   const members = [member('a', 'vm', 50), member('k', 'kubernetes', 30), member('c', 'consul', 20)]
-  if (pool) table.follow([{ service: serviceKey('shop', 'pool'), mode: 'weighted', members, health: {}, drainSeconds: 30 }], 0)
+  if (pool) table.follow([{ service: serviceKey('shop', 'pool'), mode: 'weighted', members, drainSeconds: 30 }], 0)
   return table
 }
 

@@ -32,7 +32,7 @@ t.test('members: one selector each, its names resolved to keys and sources (inte
     { sources },
   )
   const [rule] = pools
-  t.match(rule, { service: 'shop/payments', mode: 'weighted', drainSeconds: 30, health: {} })
+  t.match(rule, { service: 'shop/payments', mode: 'weighted', drainSeconds: 30 })
   t.same(rule?.members, [
     {
       ...{ name: 'pods', services: ['shop/payments'], sourceType: 'kubernetes', sources: ['cluster-a'], port: 'http' },

@@ -70,7 +70,7 @@ t.test('between services: one address under two names, one name in two namespace
     share: undefined,
     level: 0,
   }
-  apart.follow([{ service: serviceKey('shop', 'pay'), mode: 'union', members: [member], health: {}, drainSeconds: 0 }], 0)
+  apart.follow([{ service: serviceKey('shop', 'pay'), mode: 'union', members: [member], drainSeconds: 0 }], 0)
   t.same(kinds(apart), [])
 })
 

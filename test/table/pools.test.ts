@@ -29,7 +29,7 @@ function member(name: string, change: Partial<PoolMember> = {}): PoolMember {
 }
 
 function rule(members: readonly PoolMember[], change: Partial<PoolRule> = {}): PoolRule {
-  return { service: pool, mode: 'union', members, health: {}, drainSeconds: 0, ...change }
+  return { service: pool, mode: 'union', members, drainSeconds: 0, ...change }
 }
 
 function group(id: string, service: ServiceKey, ...endpoints: Partial<Parameters<typeof makeEndpoint>[0]>[]): EndpointGroup {
@@ -321,4 +321,50 @@ t.test('any sequence over three sources, with rules that come, change and go, is
     }),
     { numRuns: 150 },
   )
+})
+
+t.test('a pool judges checks by its own policy; what it leaves out is as the source has it (discovery.md 2.4)', async t => {
+  const check = (CheckID: string, Status: string, ServiceID = 's') => ({ CheckID, Status, ServiceID })
+  const table = new EndpointTable(() => undefined)
+  const checks = (...list: ReturnType<typeof check>[]) => ({ list, policy: { warning: 'degraded' as const } })
+  const critical = { code: 'check-critical', text: 'critical: http' }
+  table.apply(
+    dc1,
+    [
+      group(
+        'g',
+        web,
+        { address: '10.0.0.1', health: 'degraded', checks: checks(check('http', 'warning')) },
+        {
+          address: '10.0.0.2',
+          health: 'unhealthy',
+          reasons: [critical],
+          checks: checks(check('http', 'critical'), check('tcp', 'passing')),
+        },
+        { address: '10.0.0.3', health: 'unhealthy', checks: checks(check('disk', 'critical', '')) },
+        { address: '10.0.0.4', health: 'draining', checks: checks(check('http', 'warning')) },
+        {
+          address: '10.0.0.5',
+          health: 'unhealthy',
+          reasons: [{ code: 'weight-zero', text: '0' }],
+          checks: checks(check('http', 'warning')),
+        },
+      ),
+    ],
+    0,
+  )
+  const seen = (health: PoolMember['health']) => {
+    table.follow([rule([member('m', health === undefined ? {} : { health })])], 0)
+    return (table.pool(pool)?.endpoints ?? []).map(one => one.health).join(' ')
+  }
+  t.equal(seen(undefined), 'degraded unhealthy unhealthy draining unhealthy')
+  t.equal(seen({ warning: 'healthy' }), 'healthy unhealthy unhealthy draining unhealthy')
+  t.equal(seen({ requiredChecks: 'any' }), 'degraded healthy unhealthy draining unhealthy')
+  t.match(
+    table.pool(pool)?.endpoints[1]?.reasons.map(reason => reason.code),
+    ['check-tolerated', 'pool-health'],
+    'the reason of the source is replaced by that of the pool',
+  )
+  t.equal(seen({ ignoreChecks: ['http'] }), 'healthy healthy unhealthy draining unhealthy')
+  t.equal(seen({ nodeChecks: 'none' }), 'degraded unhealthy healthy draining unhealthy')
 })

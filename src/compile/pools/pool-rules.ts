@@ -37,20 +37,28 @@ export function poolRule(pool: Pool, sources: readonly KnownSource[] | undefined
       problems.push({ path: ['spec', 'members', index, ...selected.path], text: selected.text })
       return []
     }
-    return [{ name: memberName(member), ...selected, share: shares[index], level: levels[index] ?? 0 }]
+    const health = spec.health === undefined && member.health === undefined ? undefined : { ...spec.health, ...member.health }
+    return [
+      {
+        name: memberName(member),
+        ...selected,
+        share: shares[index],
+        level: levels[index] ?? 0,
+        ...(health === undefined ? {} : { health }),
+      },
+    ]
   })
   if (problems.length > 0) return problems
   return {
     service: serviceKey(manifest.namespace, manifest.name),
     mode,
     members,
-    health: spec.health ?? {},
     drainSeconds: spec.drainSeconds ?? defaultDrainSeconds,
     ...(spec.guards === undefined ? {} : { guards: spec.guards }),
   }
 }
 
-type Selection = Omit<PoolMember, 'name' | 'share' | 'level'>
+type Selection = Omit<PoolMember, 'name' | 'share' | 'level' | 'health'>
 
 function select(member: Member, namespace: string, sources: readonly KnownSource[] | undefined): Selection | Finding {
   const kind = selectorOf(member)

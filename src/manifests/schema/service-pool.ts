@@ -18,6 +18,17 @@ const filterKeys = { tags: Type.Optional(Type.Array(filled())), meta: Type.Optio
 const selector = Type.Object({ ...selectorKeys, ...filterKeys }, closed)
 const consul = Type.Object({ ...selectorKeys, ...filterKeys, datacenter: Type.Optional(filled()) }, closed)
 
+/** What an instance's checks mean; of a member: instead of the pool's. */
+const health = Type.Object(
+  {
+    warning: Type.Optional(choice('healthy', 'degraded', 'unhealthy')),
+    requiredChecks: Type.Optional(Type.Union([choice('all', 'any'), Type.Integer({ minimum: 1, maximum: 1000 })])),
+    ignoreChecks: Type.Optional(Type.Array(filled())),
+    nodeChecks: Type.Optional(Type.Union([choice('all', 'none'), Type.Array(filled())])),
+  },
+  closed,
+)
+
 const member = Type.Object(
   {
     name: Type.Optional(filled()),
@@ -29,6 +40,7 @@ const member = Type.Object(
     dns: Type.Optional(Type.Object({ name: filled(), port: port() }, closed)),
     weight: Type.Optional(Type.Integer({ minimum: 0, maximum: 100, description: 'percent of the requests, in mode weighted' })),
     priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 127, description: 'lower is used first' })),
+    health: Type.Optional(health),
   },
   closed,
 )
@@ -38,17 +50,7 @@ export const servicePoolSchema = Type.Object(
   {
     mode: Type.Optional(choice(...poolModes)),
     members: Type.Array(member, { minItems: 1 }),
-    health: Type.Optional(
-      Type.Object(
-        {
-          warning: Type.Optional(choice('healthy', 'degraded', 'unhealthy')),
-          requiredChecks: Type.Optional(Type.Union([choice('all', 'any'), Type.Integer({ minimum: 1, maximum: 1000 })])),
-          ignoreChecks: Type.Optional(Type.Array(filled())),
-          nodeChecks: Type.Optional(Type.Union([choice('all', 'none'), Type.Array(filled())])),
-        },
-        closed,
-      ),
-    ),
+    health: Type.Optional(health),
     panicThreshold: Type.Optional(Type.Integer({ minimum: 0, maximum: 100, description: 'percent' })),
     drainSeconds: Type.Optional(seconds(86_400, 'how long a removed endpoint stays as draining')),
     slowStartSeconds: Type.Optional(seconds(86_400, 'how long a new endpoint takes to get its full share')),

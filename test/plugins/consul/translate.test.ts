@@ -238,3 +238,16 @@ function withoutAddress(one: HealthEntry, address: string): HealthEntry {
     Node: { ...Node, TaggedAddresses: Object.fromEntries(nodes) },
   }
 }
+
+t.test(
+  '2.4: checks go with an endpoint, so that a ServicePool can judge them, where they are not all passing and not maintenance',
+  async t => {
+    t.equal(only(entry())?.checks, undefined, 'the usual case costs no memory')
+    const warned = only(entry({}, {}, [check('http', 'warning', { Notes: 'n' })]), { warning: 'degraded' })
+    t.same(warned?.checks, {
+      list: [{ CheckID: 'http', Name: 'check http', Status: 'warning', ServiceID: 'web-1' }],
+      policy: { warning: 'degraded' },
+    })
+    t.equal(only(entry({}, {}, [check('_service_maintenance:web-1', 'critical')]))?.checks, undefined)
+  },
+)

@@ -1,12 +1,12 @@
 import t from 'tap'
-import { checkHealth, type ConsulCheck } from '../../../plugins/consul/check-health.ts'
-import { check, nodeCheck, serf } from './entries.ts'
+import { checkHealth, type InstanceCheck } from '../../src/model/check-health.ts'
+import { check, nodeCheck, serf } from '../plugins/consul/entries.ts'
 
-const own = (status: string, id = 'service:web-1'): ConsulCheck => check(id, status)
+const own = (status: string, id = 'service:web-1'): InstanceCheck => check(id, status)
 
 interface Row {
   readonly title: string
-  readonly checks: readonly ConsulCheck[]
+  readonly checks: readonly InstanceCheck[]
   readonly health: string
   readonly presence?: string
   /** The code of the first reason, none for a plain endpoint. */

@@ -1,9 +1,10 @@
-import type { Health, Presence } from '../../src/model/health.ts'
-import type { Reason } from '../../src/model/reason.ts'
-import type { ConsulSettings } from './settings.ts'
+import type { Health, Presence } from './health.ts'
+import type { Reason } from './reason.ts'
 
-/** The part of a Consul check that says something; its output changes at each run and is never looked at (reference/discovery.md 2.4). */
-export interface ConsulCheck {
+/**
+ * The part of a check that says something, in the words of Consul, the one registry that tells of single checks. Its output changes at each run and is never looked at (reference/discovery.md 2.4).
+ */
+export interface InstanceCheck {
   readonly CheckID: string
   readonly Name?: string
   readonly Status: string
@@ -20,10 +21,25 @@ export interface Verdict {
   readonly warning: boolean
 }
 
-type Policy = Pick<ConsulSettings, 'warning' | 'noChecks' | 'nodeChecks' | 'requiredChecks' | 'ignoreChecks'>
+/** What checks mean (reference/discovery.md 2.4); what is left out: warnings are healthy, all checks count, all must not be critical. */
+export interface CheckPolicy {
+  readonly warning?: 'healthy' | 'degraded' | 'unhealthy'
+  readonly requiredChecks?: 'all' | 'any' | number
+  /** By id or name. */
+  readonly ignoreChecks?: readonly string[]
+  readonly nodeChecks?: 'all' | 'none' | readonly string[]
+  /** What an instance is of which no check counts. */
+  readonly noChecks?: 'healthy' | 'unknown'
+}
+
+/** Checks of an instance that are not all passing, and what they mean to the source: a ServicePool may take them otherwise. */
+export interface JudgedChecks {
+  readonly list: readonly InstanceCheck[]
+  readonly policy: CheckPolicy
+}
 
 /** What an instance's checks, its own and its node's, say together: the first row that fits of the table in reference/discovery.md 2.4. */
-export function checkHealth(checks: readonly ConsulCheck[], policy: Policy): Verdict {
+export function checkHealth(checks: readonly InstanceCheck[], policy: CheckPolicy): Verdict {
   const maintenance = checks.find(check => check.CheckID.startsWith('_service_maintenance:') || check.CheckID === '_node_maintenance')
   if (maintenance !== undefined) {
     const whose = maintenance.CheckID === '_node_maintenance' ? 'node' : 'service'
@@ -66,23 +82,23 @@ export function checkHealth(checks: readonly ConsulCheck[], policy: Policy): Ver
   return verdict('healthy', tolerated)
 }
 
-function counts(check: ConsulCheck, { ignoreChecks = [], nodeChecks = 'all' }: Policy): boolean {
+function counts(check: InstanceCheck, { ignoreChecks = [], nodeChecks = 'all' }: CheckPolicy): boolean {
   const listed = (list: readonly string[]): boolean => list.includes(check.CheckID) || list.includes(nameOf(check))
   if (listed(ignoreChecks)) return false
   if (check.ServiceID !== '' || nodeChecks === 'all') return true
   return nodeChecks !== 'none' && listed(nodeChecks)
 }
 
-function enoughPass(all: number, critical: number, { requiredChecks = 'all' }: Policy): boolean {
+function enoughPass(all: number, critical: number, { requiredChecks = 'all' }: CheckPolicy): boolean {
   const needed = requiredChecks === 'all' ? all : requiredChecks === 'any' ? 1 : Math.min(requiredChecks, all)
   return all - critical >= needed
 }
 
-function nameOf(check: ConsulCheck): string {
+function nameOf(check: InstanceCheck): string {
   return check.Name === undefined || check.Name === '' ? check.CheckID : check.Name
 }
 
-function namesOf(checks: readonly ConsulCheck[]): string {
+function namesOf(checks: readonly InstanceCheck[]): string {
   return checks.map(nameOf).sort().join(', ')
 }
 
