@@ -1,3 +1,4 @@
+import type { Resource } from './resource.ts'
 import type { ProxiesReader, ProxyResourceStatus, ProxyStatus, ProxyTypeStatus } from './status.ts'
 import type { Stream, TypeState } from './stream.ts'
 import type { ResourceType } from './type-urls.ts'
@@ -88,6 +89,12 @@ export class Proxies implements ProxiesReader {
       }
     }
     return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** What is served to a client under a name now, in its view. */
+  served(nodeId: string, type: ResourceType, name: string): Resource | undefined {
+    for (const stream of this.#proxies.get(nodeId)?.streams ?? []) return stream.cache.get(type, name)
+    return undefined
   }
 
   #status(proxy: Proxy): ProxyStatus {

@@ -3,6 +3,7 @@ import { Admission } from './admission.ts'
 import type { ResourceCache } from './cache.ts'
 import { Call, type XdsGrpcCall } from './call.ts'
 import { RenewableCredentials, type XdsTls } from './credentials.ts'
+import { addCsds } from './csds-service.ts'
 import { ResponseFramer } from './frames.ts'
 import { Proxies } from './proxies.ts'
 import { PushQueue } from './push-queue.ts'
@@ -92,6 +93,7 @@ export function createXdsServer(given: XdsServerOptions): XdsServer {
     const handlers = Object.entries(methods).map(([name, method]) => [name, (call: XdsGrpcCall) => accept(call, method)])
     server.addService(definition, Object.fromEntries(handlers) as grpc.UntypedServiceImplementation)
   }
+  addCsds(server, proxies, given.verifyNode ?? true)
   // One callback for all: a stream that ends before the gate opens leaves nothing behind.
   gate.onOpen(() => {
     for (const call of calls) call.open()
