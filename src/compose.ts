@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
 import { createAdmin } from './admin/app.ts'
 import type { Readiness } from './admin/readers.ts'
 import { compile } from './compile/emissary/compile.ts'
-import type { CompileResult, ConsulSource } from './compile/emissary/input.ts'
+import type { CompileInput, CompileResult, ConsulSource } from './compile/emissary/input.ts'
 import type { KnownSource } from './compile/pools/pool-rules.ts'
 import { createAgentsListener } from './compose/agents-listener.ts'
 import { Gate } from './compose/gate.ts'
@@ -16,6 +16,7 @@ import { poolGuards } from './compose/pool-guards.ts'
 import { Sources } from './compose/sources.ts'
 import { TableKnowledge } from './compose/table-knowledge.ts'
 import { tentativeWhile } from './compose/tentative.ts'
+import { Views } from './compose/views.ts'
 import { listenXds, xdsOptions } from './compose/xds-listener.ts'
 import { xdsObserver } from './compose/xds-observer.ts'
 import type { SourceLog, SourcePlugin } from './discovery/contract.ts'
@@ -25,12 +26,14 @@ import { WantedSet } from './discovery/wanted-set.ts'
 import { ManifestStore } from './manifests/store.ts'
 import { OnDemand } from './reconcile/on-demand.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
+import { sharedAssignments } from './reconcile/shared.ts'
 import { defaultBounds, Scheduler, systemTimers } from './reconcile/scheduler.ts'
 import type { Settings } from './settings/settings.ts'
 import { EndpointTable } from './table/endpoint-table.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { version } from './version.ts'
 import { ResourceCache } from './xds/cache.ts'
+import { generateAssignment } from './xds/generate/assignment.ts'
 import { selectEndpoints } from './xds/generate/select-endpoints.ts'
 import { createXdsServer } from './xds/server.ts'
 
@@ -102,7 +105,11 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   const onDemand = new OnDemand({ table, cache, isTentative })
   /** Sources that cannot watch everything watch what routes or clients ask for. */
   const want = (): void =>
-    wanted.replace([...reconciler.assignments.keys(), ...onDemand.assignments.map(one => one.service)].flatMap(key => table.basesOf(key)))
+    wanted.replace(
+      [...reconciler.assignments.keys(), ...views.services(), ...onDemand.assignments.map(one => one.service)].flatMap(key =>
+        table.basesOf(key),
+      ),
+    )
   const store = new ManifestStore(settings.ambassadorId)
   const wanted = new WantedSet()
   /** As `namespace/name`. */
@@ -110,22 +117,24 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   let guards = poolGuards([])
   const gate = new Gate()
 
+  const compileInput = (): CompileInput => ({
+    objects: store.objects(),
+    hostsDeclared: store.hostsDeclared,
+    known: knowledge,
+    consulSources: consulSources(settings),
+    sources: knownSources(settings),
+    environment,
+    now: clock.wall(),
+  })
   const compileNow = (): CompileResult => {
-    const objects = store.objects()
-    const result = compile({
-      objects,
-      hostsDeclared: store.hostsDeclared,
-      known: knowledge,
-      consulSources: consulSources(settings),
-      sources: knownSources(settings),
-      environment,
-      now: clock.wall(),
-    })
-    store.settle(objects, result)
+    const input = compileInput()
+    const result = compile(input)
+    store.settle(input.objects, result)
     secrets.replace(result.secrets)
     return result
   }
   let compiled: CompileResult | undefined
+  const generate = settings.ambassadorId.length > 1 ? sharedAssignments() : generateAssignment
   const reconciler = new Reconciler({
     table,
     cache,
@@ -138,13 +147,16 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
       return compiled
     },
     isTentative,
+    generate,
   })
+  const views = new Views({ ids: settings.ambassadorId, table, clock, isTentative, generate, input: compileInput })
   /** Settles when the Consul sources that the last compilation asked for have been added. */
   let requested: Promise<void> = Promise.resolve()
   const flushStructure = (): void =>
     contained(() => {
       reconciler.flushStructure()
       if (compiled === undefined) return
+      views.flushStructure()
       onDemand.follow(compiled.grpc)
       want()
       requested = sources.request(settings, compiled.consulRequests)
@@ -154,7 +166,8 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     metrics.change('source_to_table', (clock.now() - change.receivedAt) / 1000)
     knowledge.learn(change)
     onDemand.onTableChange(change)
-    if (reconciler.onTableChange(change)) scheduler.structureChanged()
+    const structural = reconciler.onTableChange(change)
+    if (views.onTableChange(change) || structural) scheduler.structureChanged()
   })
   store.onChange(() => scheduler.structureChanged())
 
@@ -181,6 +194,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   }
   const host = new SourceHost({ sink: kept.sink, wanted, clock, random, guardsOf: service => guards.get(service) }, () => {
     reconciler.confirm()
+    views.confirm()
     onDemand.confirm()
     openWhenSynced()
   })
@@ -199,6 +213,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     ...{ cache, id: settings.id, log, clock, random, gate },
     observe: xdsObserver(metrics, () => clock.now(), log),
     ...xdsOptions(settings.xds),
+    viewOf: node => views.of(node) ?? cache,
   })
 
   const ready = (): Readiness => ({
@@ -295,6 +310,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     table.close()
     await Promise.all([admin.close(), agents?.close(), xds.close(drainMs)])
     state.close()
+    views.close()
     metrics.close()
   }
 

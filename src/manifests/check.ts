@@ -90,6 +90,12 @@ function kindRules(object: CheckedObject): KindFindings {
   }
 }
 
+/** Whether an object belongs to a gateway that goes by one of these ids. */
+export function isFor(manifest: Manifest, ambassadorIds: readonly string[]): boolean {
+  const spec = manifest.apiVersion === emissaryApi ? manifest.spec : { ambassador_id: idAnnotation(manifest) }
+  return foreign(spec, ambassadorIds) === undefined
+}
+
 /** Why the object belongs to another gateway, or undefined if it is ours. A malformed list is left to the schema. */
 function foreign(spec: unknown, ambassadorIds: readonly string[]): string | undefined {
   const given = (spec as { ambassador_id?: unknown } | null)?.ambassador_id

@@ -16,6 +16,8 @@ export interface ReconcilerGiven {
   readonly now: () => number
   /** Whether an assignment may lack what some source has not told yet; default: never. */
   readonly isTentative?: IsTentative
+  /** Makes an assignment; default: `generateAssignment`. */
+  readonly generate?: typeof generateAssignment
 }
 
 export interface Compiled {
@@ -39,7 +41,7 @@ export class Reconciler {
 
   constructor(given: ReconcilerGiven) {
     this.#given = given
-    this.#made = new Assignments(generateAssignment, given.isTentative)
+    this.#made = new Assignments(given.generate ?? generateAssignment, given.isTentative)
   }
 
   /** What is served now. */
