@@ -1,37 +1,27 @@
 import type { ManifestKind } from '../../../src/manifests/contract.ts'
+import type { KubeResource } from '../resource.ts'
 
-/** A kind of the Kubernetes API with the name of its collection. */
-export interface KubeResource {
-  readonly apiVersion: string
+/** A resource of the Kubernetes API with the kind of its objects. */
+export interface ManifestResource extends KubeResource {
   readonly kind: string
-  readonly plural: string
   readonly namespaced: boolean
 }
 
 const clusterScoped = new Set(['IngressClass', 'GatewayClass'])
 
-/** The names follow the rule by which all kinds that we read are named. */
-export function resourceOf({ apiVersion, kind }: ManifestKind): KubeResource {
+/** The resource of a kind, named by the rule by which all kinds that are read are named. */
+export function resourceOf({ apiVersion, kind }: ManifestKind): ManifestResource {
+  const [group = '', version] = apiVersion.split('/')
   const lower = kind.toLowerCase()
-  const plural = /(s|x|ch)$/.test(lower)
-    ? `${lower}es`
-    : lower.endsWith('y') && !/[aeiou]y$/.test(lower)
-      ? `${lower.slice(0, -1)}ies`
-      : `${lower}s`
-  return { apiVersion, kind, plural, namespaced: !clusterScoped.has(kind) }
+  const plural = lower.endsWith('s') ? `${lower}es` : `${lower}s`
+  const names = version === undefined ? { group: '', version: group } : { group, version }
+  return { ...names, kind, plural, namespaced: !clusterScoped.has(kind) }
 }
 
-export const serviceResource: KubeResource = { apiVersion: 'v1', kind: 'Service', plural: 'services', namespaced: true }
-export const secretResource: KubeResource = { apiVersion: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true }
-
-/** Path of a collection; `namespace` undefined: of all namespaces. */
-export function collectionPath({ apiVersion, plural, namespaced }: KubeResource, namespace: string | undefined): string {
-  const base = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`
-  return namespace === undefined || !namespaced ? `${base}/${plural}` : `${base}/namespaces/${namespace}/${plural}`
-}
+export const serviceResource = resourceOf({ apiVersion: 'v1', kind: 'Service' })
+export const secretResource = resourceOf({ apiVersion: 'v1', kind: 'Secret' })
 
 /** `mappings.getambassador.io`, as RBAC rules and messages name it. */
-export function resourceName({ apiVersion, plural }: KubeResource): string {
-  const [group = '', version] = apiVersion.split('/')
-  return version === undefined ? plural : `${plural}.${group}`
+export function resourceName({ group, plural }: KubeResource): string {
+  return group === '' ? plural : `${plural}.${group}`
 }

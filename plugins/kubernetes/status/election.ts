@@ -1,11 +1,13 @@
 import type { Clock, SourceLog } from '../../../src/discovery/contract.ts'
 import { errorText } from '../../../src/model/errors.ts'
-import type { KubeApi } from './api.ts'
+import type { KubeClient } from '../client.ts'
+import { KubeFailure } from '../failure.ts'
 import { type Lease, mayTake, released, sight, type Sighting, taken } from './lease-state.ts'
 
 export interface ElectionGiven {
-  readonly api: KubeApi
-  readonly namespace: string
+  readonly client: KubeClient
+  /** Of the Lease; throws while it cannot be known. */
+  readonly namespace: () => string
   readonly name: string
   /** Unique among replicas. */
   readonly identity: string
@@ -23,8 +25,8 @@ export interface ElectionGiven {
  * thirds of `seconds`: before anybody else may take the lease. On abort the lease is given back.
  */
 export async function elect(given: ElectionGiven, signal: AbortSignal): Promise<void> {
-  const { api, clock, random, seconds, log, namespace, name, identity } = given
-  const leases = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`
+  const { client, clock, random, seconds, log, namespace, name, identity } = given
+  const leases = (): string => `/apis/coordination.k8s.io/v1/namespaces/${namespace()}/leases`
   let seen: Sighting | undefined
   let lease: Lease | undefined
   let renewedAt = -Infinity
@@ -33,7 +35,7 @@ export async function elect(given: ElectionGiven, signal: AbortSignal): Promise<
   const lead = (leads: boolean): void => {
     if (state.leads === leads) return
     state.leads = leads
-    log.info({ lease: `${namespace}/${name}`, identity }, leads ? 'this replica writes status' : 'this replica no longer writes status')
+    log.info({ lease: name, identity }, leads ? 'this replica writes status' : 'this replica no longer writes status')
     given.onChange(leads)
   }
   const over = (): boolean => signal.aborted
@@ -43,26 +45,33 @@ export async function elect(given: ElectionGiven, signal: AbortSignal): Promise<
   /** One attempt to take or renew; gives whether the lease is ours after it. */
   const attempt = async (signal: AbortSignal): Promise<boolean> => {
     const started = clock.now()
-    const read = await api.call('GET', `${leases}/${name}`, { signal })
-    if (read.status === 404) {
-      const fresh: Lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace } }
-      const made = await api.call('POST', leases, { body: { ...fresh, spec: taken(undefined, identity, seconds, wall()) }, signal })
-      return keep(made, started)
+    try {
+      const found = await find(signal)
+      if (found === undefined) {
+        const fresh: Lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace: namespace() } }
+        const body = { ...fresh, spec: taken(undefined, identity, seconds, wall()) }
+        lease = await client.call<Lease>({ method: 'POST', path: leases(), body, signal })
+      } else {
+        seen = sight(seen, found.spec, clock.now())
+        if (!mayTake(seen, found.spec, identity, clock.now())) return false
+        const body = { ...found, spec: taken(found.spec, identity, seconds, wall()) }
+        lease = await client.call<Lease>({ method: 'PUT', path: `${leases()}/${name}`, body, signal })
+      }
+    } catch (error) {
+      // Another replica was faster.
+      if (error instanceof KubeFailure && error.kind === 'conflict') return false
+      throw error
     }
-    if (read.status !== 200) throw new Error(answerText(read))
-    const found = read.body as Lease
-    seen = sight(seen, found.spec, clock.now())
-    if (!mayTake(seen, found.spec, identity, clock.now())) return false
-    const body = { ...found, spec: taken(found.spec, identity, seconds, wall()) }
-    return keep(await api.call('PUT', `${leases}/${name}`, { body, signal }), started)
-  }
-  const keep = (answer: { readonly status: number; readonly body: unknown }, started: number): boolean => {
-    // Another replica was faster.
-    if (answer.status === 409) return false
-    if (answer.status !== 200 && answer.status !== 201) throw new Error(answerText(answer))
-    lease = answer.body as Lease
     renewedAt = started
     return true
+  }
+  const find = async (signal: AbortSignal): Promise<Lease | undefined> => {
+    try {
+      return await client.call<Lease>({ path: `${leases()}/${name}`, signal })
+    } catch (error) {
+      if (error instanceof KubeFailure && error.kind === 'absent') return undefined
+      throw error
+    }
   }
 
   while (!over()) {
@@ -73,7 +82,7 @@ export async function elect(given: ElectionGiven, signal: AbortSignal): Promise<
     } catch (error) {
       if (over()) break
       const text = errorText(error)
-      if (text !== complaint) log.warn({ lease: `${namespace}/${name}`, error: text }, 'the lease for writing status cannot be had')
+      if (text !== complaint) log.warn({ lease: name, error: text }, 'the lease for writing status cannot be had')
       complaint = text
       if (clock.now() - renewedAt > (seconds * 1000 * 2) / 3) lead(false)
     }
@@ -81,17 +90,10 @@ export async function elect(given: ElectionGiven, signal: AbortSignal): Promise<
   }
   if (!isLeading()) return
   lead(false)
-  const lastCall = AbortSignal.timeout(2000)
   try {
     const body = { ...lease, spec: released(lease?.spec, wall()) }
-    await api.call('PUT', `${leases}/${name}`, { body, signal: lastCall })
+    await client.call({ method: 'PUT', path: `${leases()}/${name}`, body, signal: AbortSignal.timeout(2000) })
   } catch (error) {
     log.info({ error: errorText(error) }, 'the lease for writing status could not be given back; it runs out by itself')
   }
-}
-
-/** What the API server said, in short. */
-export function answerText({ status, body }: { readonly status: number; readonly body: unknown }): string {
-  const message = (body as { message?: unknown } | null)?.message
-  return typeof message === 'string' ? `${status}: ${message}` : `HTTP status ${status}`
 }

@@ -2,15 +2,16 @@ import type { Clock, SourceLog } from '../../../src/discovery/contract.ts'
 import type { StatusFeed } from '../../../src/manifests/contract.ts'
 import type { ObjectStatus } from '../../../src/manifests/status.ts'
 import { errorText } from '../../../src/model/errors.ts'
-import type { KubeObject } from '../manifests/kube-object.ts'
-import { type Entry, type ObjectBook, refresh } from '../manifests/object-book.ts'
+import type { KubeClient } from '../client.ts'
+import { KubeFailure } from '../failure.ts'
+import type { Entry, ObjectBook } from '../manifests/object-book.ts'
 import { resourceName } from '../manifests/resources.ts'
-import type { KubeApi } from './api.ts'
+import { statusOf } from '../manifests/seen.ts'
+import type { KubeObject } from '../resource.ts'
 import { desiredStatus, isWritten, type StatusPolicy } from './desired-status.ts'
-import { answerText } from './election.ts'
 
 export interface StatusWriterGiven {
-  readonly api: KubeApi
+  readonly client: KubeClient
   readonly book: ObjectBook
   readonly statuses: StatusFeed
   readonly policy: () => StatusPolicy
@@ -125,7 +126,7 @@ export class StatusWriter {
 
   /** `done`: it says what it should, or never can; `rest`: nothing of this kind can be written; `later`: to be tried again. */
   async #write(entry: Entry, judged: ObjectStatus, signal: AbortSignal): Promise<'done' | 'rest' | 'later'> {
-    const { api, book, clock, policy, log } = this.#given
+    const { client, book, clock, policy, log } = this.#given
     const { generation } = entry
     for (let attempt = 0; attempt < attempts; attempt++) {
       // What is newer than what was judged is judged itself, soon.
@@ -136,28 +137,40 @@ export class StatusWriter {
       if (status === undefined || isWritten(status, entry.status)) return 'done'
       try {
         const body = { metadata: { resourceVersion: entry.resourceVersion }, status }
-        const answer = await api.call('PATCH', `${entry.path}/status`, { body, contentType: 'application/merge-patch+json', signal })
-        if (answer.status === 200) {
-          refresh(entry, answer.body as KubeObject)
-          return 'done'
-        }
-        if (answer.status === 409 || answer.status === 404) {
-          const read = await api.call('GET', entry.path, { signal })
-          if (read.status === 404) return 'done'
-          if (read.status !== 200) throw new Error(answerText(read))
-          if (answer.status === 404) return this.#rest(entry, 'the installed CustomResourceDefinition has no status')
-          refresh(entry, read.body as KubeObject)
-        } else if (answer.status === 403) return this.#rest(entry, answerText(answer))
-        else if (answer.status === 400 || answer.status === 422) {
-          log.warn({ path: entry.path, error: answerText(answer) }, 'the API server refuses the status of an object')
-          return 'done'
-        } else throw new Error(answerText(answer))
+        const path = `${entry.path}/status`
+        refresh(entry, await client.call({ method: 'PATCH', path, body, contentType: 'application/merge-patch+json', signal }))
+        return 'done'
       } catch (error) {
-        if (!signal.aborted) log.warn({ path: entry.path, error: errorText(error) }, 'a status could not be written; it is tried again')
-        return 'later'
+        if (signal.aborted) return 'later'
+        const outcome = await this.#afterFailure(entry, error, signal)
+        if (outcome !== 'again') return outcome
       }
     }
+    log.warn({ path: entry.path }, 'a status could not be written for others who write; it is tried again')
     return 'later'
+  }
+
+  async #afterFailure(entry: Entry, error: unknown, signal: AbortSignal): Promise<'done' | 'rest' | 'later' | 'again'> {
+    const { client, log } = this.#given
+    const kind = error instanceof KubeFailure ? error.kind : undefined
+    if (kind === 'forbidden') return this.#rest(entry, errorText(error))
+    if (kind === 'invalid') {
+      log.warn({ path: entry.path, error: errorText(error) }, 'the API server refuses the status of an object')
+      return 'done'
+    }
+    if (kind !== 'conflict' && kind !== 'absent') {
+      log.warn({ path: entry.path, error: errorText(error) }, 'a status could not be written; it is tried again')
+      return 'later'
+    }
+    try {
+      const now = await client.call<KubeObject>({ path: entry.path, signal })
+      if (kind === 'absent') return this.#rest(entry, 'the installed CustomResourceDefinition has no status')
+      refresh(entry, now)
+      return 'again'
+    } catch (failure) {
+      // Gone: nothing is left to say.
+      return failure instanceof KubeFailure && failure.kind === 'absent' ? 'done' : 'later'
+    }
   }
 
   #rests({ resource }: Entry): boolean {
@@ -171,4 +184,11 @@ export class StatusWriter {
     this.#given.log.warn({ resource: `${name}/status`, error, againInSeconds: restMs / 1000 }, 'status of a kind is not written')
     return 'rest'
   }
+}
+
+/** Takes what may change without a change of content. */
+function refresh(entry: Entry, object: KubeObject): void {
+  entry.generation = object.metadata.generation
+  entry.resourceVersion = object.metadata.resourceVersion
+  entry.status = statusOf(object)
 }
