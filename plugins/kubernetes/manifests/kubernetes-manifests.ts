@@ -201,6 +201,8 @@ class Run {
     void following.finally(() => {
       this.#following.delete(following)
       this.#problems.set(place, undefined)
+      // A Secret that is no longer asked for must not be waited for.
+      if (!this.#context.signal.aborted) isDone()
     })
   }
 

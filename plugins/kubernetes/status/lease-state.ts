@@ -42,7 +42,7 @@ export function taken(spec: LeaseSpec | undefined, identity: string, seconds: nu
     leaseDurationSeconds: seconds,
     acquireTime: mine ? (spec.acquireTime ?? wall) : wall,
     renewTime: wall,
-    leaseTransitions: (spec?.leaseTransitions ?? 0) + (mine ? 0 : 1),
+    leaseTransitions: spec === undefined ? 0 : (spec.leaseTransitions ?? 0) + (mine ? 0 : 1),
   }
 }
 

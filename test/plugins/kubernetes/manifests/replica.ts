@@ -122,7 +122,7 @@ export async function until<T>(what: string, look: () => T | undefined | false |
 /** The objects of a file of deploy/kubernetes. */
 export async function deployed(...files: readonly string[]): Promise<readonly KubeManifest[]> {
   const texts = await Promise.all(files.map(file => readFile(join(repository, 'deploy/kubernetes', file), 'utf8')))
-  return texts.flatMap(text => parseAllDocuments(text).map(document => document.toJS() as KubeManifest)).filter(one => one !== null)
+  return texts.flatMap(text => parseAllDocuments(text).map(document => document.toJS() as KubeManifest | null)).filter(one => one !== null)
 }
 
 export const crdFiles = ['crds-getambassador.yaml', 'crds-isthmus.yaml']
