@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
 import type { SourcePlugin } from '../discovery/contract.ts'
 import { effectiveSettings } from '../settings/effective.ts'
 import { type SettingsKey, settingsKeys } from '../settings/keys.ts'
@@ -93,8 +92,6 @@ async function runGateway(
     await gateway.stop()
     log.info({}, 'stopped')
   })
-  // V8 lets the young generation grow to 128 MB under load and keeps it; what a gateway makes and drops is far smaller.
-  setFlagsFromString('--semi-space-growth-factor=1')
   try {
     await gateway.start()
   } catch (error) {

@@ -21,18 +21,19 @@ const special: Readonly<Record<string, string>> = {
 export function addressRules(rules: { readonly allow: readonly string[]; readonly only: readonly string[] }): (address: string) => string {
   const allow = rules.allow.map(network)
   const only = rules.only.map(network)
-  const admitted = new Interner<string>(100_000)
+  const admitted = new Interner<string>(10_000)
   const admit = (address: string): string => {
     if (!ipaddr.isValid(address) || (ipaddr.IPv4.isValid(address) && !ipaddr.IPv4.isValidFourPartDecimal(address))) {
       throw refused(`"${address}" is no IP address: endpoints need one, host names are not resolved here`)
     }
     const ip = ipaddr.process(address)
-    if (allow.some(one => inside(ip, one))) return ip.toString()
+    const canonical = ip.toString() === address ? address : ip.toString()
+    if (allow.some(one => inside(ip, one))) return canonical
     const range = special[ip.range()]
     if (range !== undefined) throw refused(`${address} is ${range}: list its range under addresses.allow if instances really live there`)
     if (only.length > 0 && !only.some(one => inside(ip, one)))
       throw refused(`${address} is outside addresses.only (${rules.only.join(', ')})`)
-    return ip.toString()
+    return canonical
   }
   // A machine's address comes again with each of its services: checked once, and one string for all of them.
   return address => admitted.get(address, () => admit(address))

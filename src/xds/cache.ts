@@ -99,10 +99,12 @@ export class ResourceCache {
   patch({ upsert, remove }: CachePatch, receivedAt?: number): void {
     const replaced: Resource[] = []
     for (const resource of upsert) {
-      const { resources } = this.#shelves[resource.type]
+      const shelf = this.#shelves[resource.type]
+      const { resources } = shelf
       if (this.#retired.size > 0) this.#retired.delete(keyText(resource))
       const before = resources.get(resource.name)
-      if (before !== undefined && sameState(before, resource)) continue
+      // Asking for a version encodes the resource: not as long as nobody watches it.
+      if (before !== undefined && isWatched(shelf, resource.name) && sameState(before, resource)) continue
       resources.set(resource.name, resource)
       this.#residents.hold(resource)
       if (before !== undefined) replaced.push(before)
@@ -230,6 +232,10 @@ export class ResourceCache {
       this.#expireLater()
     })
   }
+}
+
+function isWatched({ everyName, byName }: Shelf, name: string): boolean {
+  return everyName.size > 0 || byName.has(name)
 }
 
 function sameState(a: Resource, b: Resource): boolean {

@@ -36,13 +36,58 @@ export function makeResource(
   requires: readonly ResourceKey[] = nothing,
   onDemand = false,
 ): Resource {
-  const version = createHash('sha256').update(bytes).digest('hex').slice(0, 16)
+  const version = versionOf(bytes)
   return Object.freeze({ type, name, bytes, version, requires, onDemand: onDemand || type === 'secret', tentative: false })
+}
+
+/** A resource that is encoded when somebody first reads its bytes or version: what no client watches costs nothing. `encode` is pure. */
+export function deferResource(type: ResourceType, name: string, encode: () => Buffer): Resource {
+  return new DeferredResource(type, name, encode, false)
+}
+
+class DeferredResource implements Resource {
+  readonly type: ResourceType
+  readonly name: string
+  readonly requires = nothing
+  readonly onDemand = false
+  readonly tentative: boolean
+  /** What it is made of, then what was made of it. */
+  #made: (() => Buffer) | { readonly bytes: Buffer; readonly version: string }
+
+  constructor(type: ResourceType, name: string, encode: () => Buffer, tentative: boolean) {
+    this.type = type
+    this.name = name
+    this.tentative = tentative
+    this.#made = encode
+  }
+
+  get bytes(): Buffer {
+    return this.#make().bytes
+  }
+
+  get version(): string {
+    return this.#make().version
+  }
+
+  tentatively(): Resource {
+    return new DeferredResource(this.type, this.name, () => this.bytes, true)
+  }
+
+  #make(): { readonly bytes: Buffer; readonly version: string } {
+    if (typeof this.#made !== 'function') return this.#made
+    const bytes = this.#made()
+    this.#made = { bytes, version: versionOf(bytes) }
+    return this.#made
+  }
+}
+
+function versionOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex').slice(0, 16)
 }
 
 /** The same resource, tentative. */
 export function tentatively(resource: Resource): Resource {
-  return Object.freeze({ ...resource, tentative: true })
+  return resource instanceof DeferredResource ? resource.tentatively() : Object.freeze({ ...resource, tentative: true })
 }
 
 /** A key as one string, for maps. */

@@ -12,6 +12,7 @@ const collectMs = 1500
 /** A gateway in a process of its own. */
 export interface BenchGateway {
   readonly ports: { readonly xds: number; readonly admin: number; readonly agents: number }
+  readonly pid: number
   /** Resident memory now and at most, MB. */
   memory(): Promise<{ now: number; most: number }>
   /** Collects all garbage, and waits until that is surely done. */
@@ -60,6 +61,7 @@ ${sources.map(source => `  - ${source}\n`).join('')}`,
   const child = await startProcess(program, args)
   return {
     ports,
+    pid: child.pid,
     memory: () => memoryOf(child.pid),
     async collect() {
       child.signal('SIGCONT')

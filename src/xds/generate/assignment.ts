@@ -2,7 +2,7 @@ import type { AssignmentSpec } from '../../ir/assignment.ts'
 import type { Health } from '../../model/health.ts'
 import type { PoolMode } from '../../model/pool-rule.ts'
 import type { PoolEndpoint, PoolView } from '../../table/reader.ts'
-import { makeResource, type Resource } from '../resource.ts'
+import { deferResource, type Resource } from '../resource.ts'
 import { encodeAssignment, type LbEndpoint, type LbLocality } from './encode-assignment.ts'
 import { type RankedLocality, rankLocalities } from './rank-localities.ts'
 import { selectEndpoints } from './select-endpoints.ts'
@@ -30,13 +30,16 @@ const overprovisioning: Readonly<Record<PoolMode, number | undefined>> = {
 /**
  * The ClusterLoadAssignment of one cluster. Endpoints that get no traffic are in it with their state, because leaving them out would
  * break Envoy's panic and priority arithmetic; tags and metadata are not, so that their change pushes nothing. An unknown pool gives an
- * assignment without endpoints: silence would hold up the cluster's warming (xds.md O5). Equal pools give equal bytes.
+ * assignment without endpoints: silence would hold up the cluster's warming (xds.md O5). Equal pools give equal bytes. It is encoded when
+ * somebody reads it: pools that no client watches cost nothing, however often they change.
  */
 export function generateAssignment(spec: AssignmentSpec, pool: PoolView | undefined): Resource {
-  const mode = pool?.mode ?? 'union'
-  const ranked = rankLocalities(selectEndpoints(pool, spec), mode === 'weighted')
-  const localities = ranked.map(one => lbLocality(one, spec.probed === true))
-  return makeResource('endpoint', spec.name, encodeAssignment(spec.name, localities, overprovisioning[mode]))
+  return deferResource('endpoint', spec.name, () => {
+    const mode = pool?.mode ?? 'union'
+    const ranked = rankLocalities(selectEndpoints(pool, spec), mode === 'weighted')
+    const localities = ranked.map(one => lbLocality(one, spec.probed === true))
+    return encodeAssignment(spec.name, localities, overprovisioning[mode])
+  })
 }
 
 function lbLocality({ locality, priority, share: ofLevel, endpoints }: RankedLocality, probed: boolean): LbLocality {
