@@ -225,6 +225,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
         ok: source.error === undefined && source.state !== 'syncing',
         detail: source.error?.text ?? source.state,
       })),
+      { name: 'state', ok: state.problems.length === 0, detail: state.problems.join('; ') || 'kept' },
     ],
   })
   const leases = () => sources.leases()

@@ -49,10 +49,11 @@ export class WriteBehind {
     const { signal } = this.#stopped
     await clock.sleep(delayMs, signal)
     while (!signal.aborted) {
-      const until = clock.now() + sliceMs
-      const outcome = this.#attempt(() => clock.now() >= until)
+      const begun = clock.now()
+      const outcome = this.#attempt(() => clock.now() >= begun + sliceMs)
       if (outcome === 'done') return
-      await clock.sleep(outcome === 'failed' ? retryMs : sliceMs * restFactor, signal)
+      // What the transaction's end took counts too.
+      await clock.sleep(outcome === 'failed' ? retryMs : (clock.now() - begun) * restFactor, signal)
     }
   }
 

@@ -1,5 +1,14 @@
 import { setTimeout as sleepFor } from 'node:timers/promises'
-import type { Clock, DiscoverySource, Freshness, SourceContext, SourceGiven, SourceLog, Wanted } from '../../src/discovery/contract.ts'
+import type {
+  Clock,
+  DiscoverySource,
+  Freshness,
+  RemovalCause,
+  SourceContext,
+  SourceGiven,
+  SourceLog,
+  Wanted,
+} from '../../src/discovery/contract.ts'
 import type { EndpointGroup } from '../../src/model/endpoint-group.ts'
 import { IsthmusError } from '../../src/model/errors.ts'
 
@@ -57,6 +66,8 @@ export function makeWanted(...keys: string[]): Wanted {
 export class Recording {
   /** Groups in force: replaced, deleted when empty, pruned after a sync. */
   readonly groups = new Map<string, EndpointGroup>()
+  /** What each call of `emit` said of what it took away. */
+  readonly causes: RemovalCause[] = []
   /** Each call of `emit`, in order. */
   readonly emissions: (readonly EndpointGroup[])[] = []
   readonly reports: Freshness[] = []
@@ -121,8 +132,9 @@ export function startRun(source: DiscoverySource, options: RunOptions = {}): Run
   const repeated = new Set<string>()
   const context: SourceContext = {
     signal: controller.signal,
-    emit(groups) {
+    emit(groups, _receivedAt, cause = 'absent') {
       recording.emissions.push(groups)
+      recording.causes.push(cause)
       for (const group of groups) {
         repeated.add(group.id)
         if (group.endpoints.length === 0) recording.groups.delete(group.id)

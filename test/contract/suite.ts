@@ -95,6 +95,24 @@ export function contractSuite(name: string, start: () => Promise<ContractAdapter
     if (recording.syncs === syncs) test.ok(recording.emissions.flat().some(group => group.endpoints.length === 0))
   })
 
+  rule(
+    'what the registry takes away while the source follows it is an explicit removal (discovery.md 5.3)',
+    async (test, adapter, begin) => {
+      await adapter.set('web', [one, two])
+      await adapter.set('api', [three])
+      const { recording } = begin()
+      await recording.until(() => recording.syncs > 0)
+      await recording.untilServed('default/web', '10.1.0.1:8080', '10.1.0.2:8080')
+      const causeOfLast = () => recording.causes.at(-1)
+      await adapter.set('web', [one])
+      await recording.untilServed('default/web', '10.1.0.1:8080')
+      test.equal(causeOfLast(), 'explicit', 'an endpoint')
+      await adapter.set('web', [])
+      await recording.untilServed('default/web')
+      test.equal(causeOfLast(), 'explicit', 'the service')
+    },
+  )
+
   rule('a failure emits nothing, keeps the last good content and is got over', async (test, adapter, begin) => {
     await adapter.set('web', [one])
     let run = begin()

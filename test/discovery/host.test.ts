@@ -3,8 +3,11 @@ import type { Clock, DiscoverySource, SourceContext } from '../../src/discovery/
 import { SourceHost } from '../../src/discovery/host.ts'
 import { makeEndpoint } from '../../src/model/endpoint.ts'
 import type { EndpointGroup } from '../../src/model/endpoint-group.ts'
+import type { SourceGuards } from '../../src/model/pool-rule.ts'
 import { serviceKey } from '../../src/model/service-key.ts'
+import { held } from '../../src/model/held.ts'
 import { EndpointTable } from '../../src/table/endpoint-table.ts'
+import { makeTestClock } from '../contract/test-clock.ts'
 
 const web = serviceKey('shop', 'web')
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
@@ -36,7 +39,7 @@ function scripted() {
   }
 }
 
-function hosted(source: DiscoverySource) {
+function hosted(source: DiscoverySource, guards: SourceGuards = {}) {
   const sleeps: number[] = []
   let now = 0
   const clock: Clock = { now: () => now, wall: () => now, sleep: async ms => void sleeps.push(ms) }
@@ -44,7 +47,7 @@ function hosted(source: DiscoverySource) {
   let synced = 0
   const wanted = { has: () => false, keys: () => [], onChange: () => () => undefined }
   const host = new SourceHost({ sink: table, wanted, clock, random: () => 1 }, () => synced++)
-  host.add({ name: 'dc1', type: 'consul', instance: { source, maxQuietSeconds: 60 }, log: silent })
+  host.add({ name: 'dc1', type: 'consul', instance: { source, maxQuietSeconds: 60 }, log: silent, guards })
   const served = () => table.pool(web)?.endpoints.map(endpoint => endpoint.address) ?? []
   return { host, table, sleeps, served, syncs: () => synced, advance: (ms: number) => (now += ms) }
 }
@@ -140,5 +143,87 @@ t.test('a source that loses many endpoints without a witness keeps them as suspe
   t.same(states(), ['10.0.0.1 live'])
   second.context.emit([group('a')], 0, 'explicit')
   t.same(states(), [], 'what was witnessed goes at once')
+  await host.stop()
+})
+
+t.test(
+  'a source that nobody reached for too long is expired; what becomes of its endpoints its settings say (discovery.md 5.6)',
+  async t => {
+    const table: [NonNullable<SourceGuards['onStale']>, string[]][] = [
+      ['keep', ['10.0.0.1 live', '10.0.0.2 live']],
+      ['degrade', ['10.0.0.1 suspect', '10.0.0.2 suspect']],
+      ['drop', []],
+    ]
+    for (const [onStale, expected] of table) {
+      const { source, run } = scripted()
+      const clock = makeTestClock()
+      const table = new EndpointTable(() => undefined)
+      const wanted = { has: () => false, keys: () => [], onChange: () => () => undefined }
+      const host = new SourceHost({ sink: table, wanted, clock, random: () => 1 }, () => undefined)
+      host.add({ name: 'dc1', type: 'consul', instance: { source }, log: silent, guards: { maxStaleSeconds: 100, onStale } })
+      const states = () => (table.pool(web)?.endpoints ?? []).map(({ address, presence }) => `${address} ${presence}`)
+      const { context } = await run(1)
+      context.emit([group('web', '10.0.0.1', '10.0.0.2')])
+      context.synced()
+      const pass = async (ms: number): Promise<void> => {
+        clock.advance(ms)
+        await new Promise(resolve => setImmediate(resolve))
+      }
+      await pass(200_000)
+      t.equal(host.statuses()[0]?.state, 'live', 'silence without an error is no age')
+      context.report({ ok: true })
+      context.report({ ok: false, code: 'consul-unreachable', error: 'no route' })
+      await pass(99_000)
+      t.match(host.statuses()[0], { state: 'stale' })
+      t.equal(states().length, 2)
+      await pass(2000)
+      t.match(host.statuses()[0], { state: 'expired', ageSeconds: 101 })
+      t.same(states(), expected, onStale)
+      context.report({ ok: true })
+      t.match(host.statuses()[0], { state: 'live' })
+      t.same(states(), ['10.0.0.1 live', '10.0.0.2 live'], `${onStale}: it is heard of again`)
+      await host.stop()
+    }
+  },
+)
+
+t.test('a source in the place of another of its name takes over what that one told, until it was read itself', async t => {
+  const first = scripted()
+  const second = scripted()
+  const { host, served } = hosted(first.source)
+  const { context } = await first.run(1)
+  context.emit([group('a', '10.0.0.1'), group('b', '10.0.0.2')])
+  context.synced()
+  await host.replace({ name: 'dc1', type: 'consul', instance: { source: second.source }, log: silent })
+  t.same(served(), ['10.0.0.1', '10.0.0.2'])
+  const run = await second.run(1)
+  run.context.emit([group('a', '10.0.0.1')])
+  run.context.synced()
+  t.same(served(), ['10.0.0.1'])
+  context.emit([group('z', '10.0.0.9')])
+  t.same(served(), ['10.0.0.1'], 'the former one is fenced')
+  await host.stop()
+})
+
+t.test('what was known before the start is in force until the source says itself what is', async t => {
+  const { source, run } = scripted()
+  const clock = makeTestClock()
+  const table = new EndpointTable(() => undefined)
+  const wanted = { has: () => false, keys: () => [], onChange: () => () => undefined }
+  const host = new SourceHost({ sink: table, wanted, clock, random: () => 1 }, () => undefined)
+  const endpoints = [held(makeEndpoint({ address: '10.0.0.1', port: 80, id: 'a' }), 'restart', 'before')]
+  const known = { groups: [{ id: 'web', service: web, endpoints }], confirmedAt: clock.wall() - 60_000 }
+  host.add({ name: 'dc1', type: 'consul', instance: { source }, log: silent, known })
+  host.add({ name: 'dc2', type: 'consul', instance: { source: scripted().source }, log: silent, known: { notice: 'too old' } })
+  t.match(host.statuses(), [
+    { state: 'syncing', endpoints: 1, ageSeconds: 60 },
+    { state: 'syncing', endpoints: 0, notices: ['too old'] },
+  ])
+  t.same([host.allSynced, host.allKnown], [false, false])
+  const { context } = await run(1)
+  context.emit([group('web', '10.0.0.1')])
+  t.equal(table.pool(web)?.endpoints[0]?.presence, 'live')
+  await host.remove('dc2')
+  t.same([host.allSynced, host.allKnown], [false, true])
   await host.stop()
 })
