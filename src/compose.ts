@@ -148,6 +148,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     },
     isTentative,
     generate,
+    report: text => log.error({ problem: text }, 'a defect made a dangling reference, please report it; what was served before stays'),
   })
   const views = new Views({ ids: settings.ambassadorId, table, clock, isTentative, generate, input: compileInput })
   /** Settles when the Consul sources that the last compilation asked for have been added. */

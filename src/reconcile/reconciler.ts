@@ -5,8 +5,9 @@ import type { TableChange, TableReader } from '../table/reader.ts'
 import type { ResourceCache } from '../xds/cache.ts'
 import { generateAssignment } from '../xds/generate/assignment.ts'
 import { generateStructure } from '../xds/generate/structure.ts'
-import type { Resource, ResourceKey } from '../xds/resource.ts'
+import { keyText, type Resource, type ResourceKey } from '../xds/resource.ts'
 import { Assignments, type IsTentative } from './assignments.ts'
+import { withoutDangling } from './references.ts'
 
 export interface ReconcilerGiven {
   readonly table: TableReader
@@ -18,6 +19,8 @@ export interface ReconcilerGiven {
   readonly isTentative?: IsTentative
   /** Makes an assignment; default: `generateAssignment`. */
   readonly generate?: typeof generateAssignment
+  /** Is told of what was not published because it names what does not exist (xds.md O9): a defect of ours. */
+  readonly report?: (text: string) => void
 }
 
 export interface Compiled {
@@ -35,7 +38,7 @@ export class Reconciler {
   #compiled: Compiled = { table: emptyRouteTable, lookups: { services: new Set(), namespaces: new Set() } }
   #specs = new Map<string, AssignmentSpec>()
   #specsByService = new Map<ServiceKey, AssignmentSpec[]>()
-  #structure = new Map<string, ResourceKey>()
+  #structure: ReadonlyMap<string, Resource> = new Map()
 
   readonly #made: Assignments
 
@@ -81,35 +84,41 @@ export class Reconciler {
   flushStructure(): void {
     const receivedAt = this.#given.now()
     this.#compiled = this.#given.compile()
-    const upsert = [...generateStructure(this.#compiled.table)]
-    const structure = new Map(upsert.map(resource => [keyText(resource), { type: resource.type, name: resource.name }]))
+    const wanted = new Map(generateStructure(this.#compiled.table).map(resource => [keyText(resource), resource]))
     const specs = new Map<string, AssignmentSpec>()
     for (const cluster of this.#compiled.table.clusters) {
       if (cluster.kind !== 'eds') continue
       const { assignment, pool } = cluster
       specs.set(assignment.name, pool?.outlierDetection === undefined ? assignment : { ...assignment, probed: true })
     }
+    const { serve, dangling } = withoutDangling(wanted, this.#structure, name => specs.has(name) || this.#specs.has(name))
+    for (const { resource, missing } of dangling)
+      this.#given.report?.(`${resource.type} ${resource.name} names ${missing.type} ${missing.name}, which does not exist: not published`)
+    if (dangling.length > 0) for (const { requires } of serve.values()) for (const key of requires) this.#keepSpec(key, specs)
+    const upsert = [...serve.values()]
     for (const spec of specs.values()) {
       // An assignment whose rule did not change follows its pool by the fast path alone.
       if (sameSpec(this.#specs.get(spec.name), spec)) continue
       upsert.push(this.#made.make(spec, this.#given.table.pool(spec.service)))
     }
     const remove: ResourceKey[] = []
-    for (const [key, resource] of this.#structure) if (!structure.has(key)) remove.push(resource)
+    for (const [key, { type, name }] of this.#structure) if (!serve.has(key)) remove.push({ type, name })
     for (const name of this.#specs.keys()) {
       if (specs.has(name)) continue
       remove.push({ type: 'endpoint', name })
       this.#made.drop(name)
     }
-    this.#structure = structure
+    this.#structure = serve
     this.#specs = specs
     this.#specsByService = Map.groupBy(specs.values(), spec => spec.service)
     this.#given.cache.patch({ upsert, remove }, receivedAt)
   }
-}
 
-function keyText(key: ResourceKey): string {
-  return `${key.type} ${key.name}`
+  /** A cluster that stays although nobody wants it any more keeps its endpoints. */
+  #keepSpec({ type, name }: ResourceKey, specs: Map<string, AssignmentSpec>): void {
+    const kept = type === 'endpoint' && !specs.has(name) ? this.#specs.get(name) : undefined
+    if (kept !== undefined) specs.set(name, kept)
+  }
 }
 
 function sameSpec(a: AssignmentSpec | undefined, b: AssignmentSpec): boolean {

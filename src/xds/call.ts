@@ -36,6 +36,7 @@ const outcomes: Readonly<Record<ClientFault, string>> = {
   identity: "an xDS client's certificate does not name its node; its stream was ended",
   throttled: 'too many xDS clients come at once; this one was sent away for the moment',
   'too-many-names': 'an xDS client names more resources than anybody can need; its stream was ended',
+  oversized: 'an xDS response comes near the 4 MiB that gRPC clients take at most: let the client raise its limit, or name fewer resources',
   unanswered: 'an xDS client does not answer; it is sent what changes all the same',
   stuck: 'an xDS client does not read any more; its stream was ended',
 }

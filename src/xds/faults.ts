@@ -18,6 +18,8 @@ export type ClientFault =
   | 'too-many-names'
   /** A response that was neither acknowledged nor refused in time (D15). */
   | 'unanswered'
+  /** It was sent more at once than gRPC clients take by default (G6): no fault of its own, but its view is too large for it. */
+  | 'oversized'
   /** It has not read for so long that it is cut off (L4). */
   | 'stuck'
 

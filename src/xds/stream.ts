@@ -64,6 +64,8 @@ const stuckMs = 300_000
 /** So many names, and characters of names, may one client watch of a type. The largest in the field have 50,000 (D17). */
 const namesMost = 250_000
 const namesCharactersMost = 64 * 1024 * 1024
+/** gRPC clients take 4 MiB at most unless they are told otherwise (G6); Envoy takes anything. */
+const largeBytes = 3 * 1024 * 1024
 /** So many types that we do not serve are answered on one stream, and so much is kept of the text of a NACK. */
 const unknownTypesMost = 32
 const nackTextMost = 4_096
@@ -244,11 +246,9 @@ export class Stream implements Watcher {
     write(parts, () => {
       state.flushedAt ??= clock.now()
     })
-    observer.written(
-      type,
-      parts.reduce((sum, part) => sum + part.length, 0),
-      state.inFlightReceivedAt,
-    )
+    const size = parts.reduce((sum, part) => sum + part.length, 0)
+    observer.written(type, size, state.inFlightReceivedAt)
+    if (size > largeBytes && this.node.userAgent.startsWith('gRPC')) this.#given.fault('oversized', { type, bytes: size })
     if (type === 'cluster') this.#oweAssignments(sent.changed)
   }
 

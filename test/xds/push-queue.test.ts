@@ -16,7 +16,7 @@ t.test('who is added several times in a turn is served once, at its end', async 
   t.same(served, ['a', 'b', 'a'])
 })
 
-t.test('a long row is served in slices, so that requests get their turn', async t => {
+t.test('G2 a long row is served in slices, so that first questions and ACKs get their turn', async t => {
   let now = 0
   const tasks: (() => void)[] = []
   const served: number[] = []

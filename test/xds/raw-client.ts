@@ -143,6 +143,11 @@ export class RawStream {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 
+  /** Responses that have come and nobody has taken. */
+  takeArrived(): readonly RawResponse[] {
+    return this.#responses.splice(0)
+  }
+
   /** The next response, acknowledged. */
   async take(names: readonly string[] = []): Promise<RawResponse> {
     const response = await this.next()

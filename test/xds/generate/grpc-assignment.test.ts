@@ -52,7 +52,7 @@ t.test('A27 every locality is named and weighted, nameless ones too', async t =>
   t.same(assigned(), [])
 })
 
-t.test('A27 degraded endpoints come after healthy ones, and alone if there is none; others are left out', async t => {
+t.test('A27, G7 degraded endpoints come after healthy ones, and alone if there is none; others are left out', async t => {
   t.same(assigned({ health: 'degraded' }, { health: 'healthy' }, { health: 'unknown' }, { health: 'unhealthy' }, { health: 'draining' }), [
     '0 - 2: 10.0.0.2 1 HEALTHY, 10.0.0.3 1 HEALTHY',
     '1 - 1: 10.0.0.1 1 HEALTHY',
