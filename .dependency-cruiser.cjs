@@ -17,6 +17,8 @@ const law = [
   { area: 'src/ir/', may: ['src/model/'] },
   { area: 'src/table/', may: ['src/model/'] },
   { area: 'src/state/', may: [...contracts] },
+  // Operators' decisions and the ledger: what is kept about the table, beside it.
+  { area: 'src/operate/', may: ['src/model/', 'src/discovery/contract\\.ts', 'src/state/', 'src/table/'] },
   { area: 'src/discovery/', may: ['src/model/', 'src/state/', ...telemetry] },
   // Manifest sources get the same clock, log and signal as discovery sources.
   { area: 'src/manifests/', may: ['src/model/', 'src/discovery/contract\\.ts', ...telemetry] },

@@ -11,6 +11,7 @@ import { ManifestHost } from './compose/manifest-host.ts'
 import { ManifestSources } from './compose/manifest-sources.ts'
 import { startOwnEnvoy } from './compose/own-envoy.ts'
 import { keepTable } from './compose/last-known.ts'
+import { openOperate } from './compose/operate.ts'
 import { openState } from './compose/state.ts'
 import { poolGuards } from './compose/pool-guards.ts'
 import { Sources } from './compose/sources.ts'
@@ -75,8 +76,10 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   const table = new EndpointTable(() => scheduler.endpointsChanged(), {
     now: () => clock.now(),
     after: (ms, task) => systemTimers.after(ms, task),
+    overrides: service => operate.overrides.of(service),
   })
   const state = openState(settings, clock, log)
+  const operate = openOperate({ state, clock, log, table })
   const kept = keepTable(table, { settings, state, clock, log })
   const knowledge = new TableKnowledge(
     table,
@@ -244,6 +247,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
       dynamicAssignments: () => onDemand.assignments,
       select: selectEndpoints,
       leases,
+      overrides: operate.overrides,
       ready,
       metrics: metrics.registry,
     },
@@ -284,6 +288,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
 
   const start = async (): Promise<void> => {
     kept.follow(() => host.statuses(), ended.signal)
+    operate.start()
     await sources.configure(settings)
     addresses.admin = await listen(admin, 'admin.listen', settings.admin.listen)
     await serveAgents()
@@ -309,6 +314,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     await envoy?.stop()
     await Promise.all([manifests.stop(), host.stop()])
     scheduler.stop()
+    operate.stop()
     table.close()
     await Promise.all([admin.close(), agents?.close(), xds.close(drainMs)])
     state.close()

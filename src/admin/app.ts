@@ -10,6 +10,7 @@ import { addConflicts } from './routes/conflicts.ts'
 import type { RouteContext } from './routes/context.ts'
 import { addEndpoints } from './routes/endpoints.ts'
 import { addHealth } from './routes/health.ts'
+import { addOverrides } from './routes/overrides.ts'
 import { addObjects } from './routes/objects.ts'
 import { addProxies } from './routes/proxies.ts'
 import { addServices } from './routes/services.ts'
@@ -58,7 +59,7 @@ export function createAdmin(readers: AdminReaders, { tokens = [], tls, log }: Ad
   app.register(
     api => {
       const context: RouteContext = { readers, waits }
-      for (const add of [addStatus, addSources, addServices, addEndpoints, addProxies, addObjects, addAgents, addConflicts])
+      for (const add of [addStatus, addSources, addServices, addEndpoints, addProxies, addObjects, addAgents, addConflicts, addOverrides])
         add(api, context)
     },
     { prefix: '/api/v1' },

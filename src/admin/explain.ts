@@ -20,12 +20,12 @@ const maxElsewhere = 5
  * Reads IP:PORT into the table's canonical form.
  * @throws IsthmusError `request-invalid`
  */
-export function parseAddress(text: string): { readonly address: string; readonly port: number } {
+export function parseAddress(text: string, where = 'query parameter'): { readonly address: string; readonly port: number } {
   const match = /^(?:\[([^\]]+)\]|([^[\]]+)):(\d{1,5})$/.exec(text)
   const ip = match?.[1] ?? match?.[2] ?? ''
   const port = Number(match?.[3])
   if (!ipaddr.isValid(ip) || !(port >= 1 && port <= 65_535))
-    throw invalid(`query parameter "address" must be IP:PORT such as 10.0.0.1:8080 or [2001:db8::1]:8080, not "${text}"`)
+    throw invalid(`${where} "address" must be IP:PORT such as 10.0.0.1:8080 or [2001:db8::1]:8080, not "${text}"`)
   return { address: ipaddr.process(ip).toString(), port }
 }
 

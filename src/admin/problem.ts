@@ -15,6 +15,8 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'source-unknown': 404,
   'service-unknown': 404,
   'proxy-unknown': 404,
+  'override-unknown': 404,
+  'override-conflict': 409,
   'object-unknown': 404,
   'route-unknown': 404,
   'request-invalid': 400,

@@ -3,10 +3,11 @@ import type { SourcesReader } from '../discovery/status.ts'
 import type { AssignmentSpec } from '../ir/assignment.ts'
 import type { RouteTable } from '../ir/route-table.ts'
 import type { ObjectsReader } from '../manifests/objects-reader.ts'
+import type { OverrideDesk } from '../table/overrides.ts'
 import type { PoolEndpoint, PoolView, TableReader } from '../table/reader.ts'
 import type { ProxiesReader } from '../xds/status.ts'
 
-/** Everything the admin API reads. It writes nothing but `sources.resync`. */
+/** Everything the admin API reads. It writes nothing but through `sources` and `overrides`. */
 export interface AdminReaders {
   readonly id: string
   readonly version: string
@@ -23,6 +24,7 @@ export interface AdminReaders {
   select(pool: PoolView | undefined, assignment: AssignmentSpec): readonly PoolEndpoint[]
   /** Clusters that no route made but a client's request (proxyless gRPC). */
   dynamicAssignments?(): readonly AssignmentSpec[]
+  readonly overrides: OverrideDesk
   leases(): readonly Lease[]
   ready(): Readiness
   readonly metrics: { readonly contentType: string; metrics(): Promise<string> }

@@ -43,7 +43,7 @@ export class AdminClient {
   }
 
   async get<Body>(path: string, query: Query = {}, waitMs = 0, signal?: AbortSignal): Promise<Answer<Body>> {
-    const url = new URL(`${this.#base.pathname.replace(/\/$/, '')}/api/v1${path}`, this.#base)
+    const url = this.#url(path)
     for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, String(value))
     const timeout = AbortSignal.timeout(patienceMs + waitMs)
     return this.#send<Body>(url, { signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]) })
@@ -51,15 +51,32 @@ export class AdminClient {
 
   /** Has something done that takes no further words. */
   async post<Body>(path: string): Promise<Body> {
-    const url = new URL(`${this.#base.pathname.replace(/\/$/, '')}/api/v1${path}`, this.#base)
-    return (await this.#send<Body>(url, { method: 'POST', signal: AbortSignal.timeout(patienceMs) })).body
+    return (await this.#send<Body>(this.#url(path), { method: 'POST', signal: AbortSignal.timeout(patienceMs) })).body
+  }
+
+  /** Puts a body in its place. */
+  async put<Body>(path: string, body: object): Promise<Body> {
+    return (await this.#send<Body>(this.#url(path), this.#write('PUT', body))).body
+  }
+
+  async delete<Body>(path: string, body: object): Promise<Body> {
+    return (await this.#send<Body>(this.#url(path), this.#write('DELETE', body))).body
+  }
+
+  #write(method: string, body: object): RequestInit {
+    const headers = { ...this.#headers, 'content-type': 'application/json' }
+    return { method, headers, body: JSON.stringify(body), signal: AbortSignal.timeout(patienceMs) }
+  }
+
+  #url(path: string): URL {
+    return new URL(`${this.#base.pathname.replace(/\/$/, '')}/api/v1${path}`, this.#base)
   }
 
   async #send<Body>(url: URL, init: RequestInit): Promise<Answer<Body>> {
     let response: Response
     let text: string
     try {
-      response = await fetch(url, { ...init, headers: this.#headers })
+      response = await fetch(url, { headers: this.#headers, ...init })
       text = await response.text()
     } catch (error) {
       throw this.#unreachable(error)

@@ -1,4 +1,5 @@
 import type { Register } from './command.ts'
+import { overrideSummaries } from './override-words.ts'
 
 /** A command by name; its file is loaded only when it runs, so that each starts fast. */
 export interface CommandEntry {
@@ -44,6 +45,17 @@ export const commands: readonly CommandEntry[] = [
     summary: 'what the registries do not agree on',
     load: async () => (await import('./conflicts.ts')).register,
   },
+  {
+    name: 'overrides',
+    summary: 'what operators decided about endpoints',
+    load: async () => (await import('./overrides.ts')).register,
+  },
+  ...(['drain', 'exclude', 'weight', 'pin'] as const).map(action => ({
+    name: action,
+    summary: overrideSummaries[action],
+    load: async () => (await import('./override.ts')).registerOf(action),
+  })),
+  { name: 'unset', summary: 'take an override back', load: async () => (await import('./unset.ts')).register },
   {
     name: 'schema',
     summary: 'JSON Schema of the settings or of a kind, for editors',

@@ -24,6 +24,8 @@ export const errorCodes = {
   'source-unknown': 'no source has this name',
   'service-unknown': 'no source has this service',
   'proxy-unknown': 'no Envoy with this node id is or was connected',
+  'override-unknown': 'no override has this id',
+  'override-conflict': 'the endpoint has another override, which would contradict',
   'object-unknown': 'no object of this kind and name was read',
   'route-unknown': 'the address does not exist in this API',
   'request-invalid': 'a request has a bad parameter or body',

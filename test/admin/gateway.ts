@@ -9,6 +9,8 @@ import { emptyRouteTable, type RouteTable } from '../../src/ir/route-table.ts'
 import type { ObjectStatus } from '../../src/manifests/status.ts'
 import { type Endpoint, makeEndpoint } from '../../src/model/endpoint.ts'
 import { serviceKey } from '../../src/model/service-key.ts'
+import { testOverrides } from '../operate/test-overrides.ts'
+import type { Overrides } from '../../src/operate/overrides.ts'
 import { EndpointTable } from '../../src/table/endpoint-table.ts'
 import type { ProxyResourceStatus, ProxyStatus } from '../../src/xds/status.ts'
 import { selectEndpoints } from '../../src/xds/generate/select-endpoints.ts'
@@ -56,7 +58,12 @@ const vms = { name: 'vms', type: 'vm' }
 /** A gateway with a real table and everything else made up: two services, two sources, one Envoy. */
 export class FakeGateway {
   readonly clock = new StillClock()
-  readonly table = new EndpointTable(() => undefined)
+  readonly table: EndpointTable = new EndpointTable(() => undefined, {
+    now: () => 0,
+    after: () => () => undefined,
+    overrides: service => this.overrides.of(service),
+  })
+  readonly overrides: Overrides = testOverrides(this.table, this.clock)
   readonly resyncs: string[] = []
   sources: SourceStatus[] = [
     sourceStatus({ name: 'dc1', type: 'consul', ageSeconds: 1.5 }),
@@ -132,6 +139,7 @@ export class FakeGateway {
       routeTable: () => this.routes,
       select: selectEndpoints,
       leases: () => this.leases,
+      overrides: this.overrides,
       ready: () => this.readiness,
       metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', metrics: () => Promise.resolve('isthmus_build_info 1\n') },
     }

@@ -11,6 +11,10 @@ declare module 'fastify' {
     /** The least role that may call the route; `open`: everybody. Left out: read. */
     access?: Role | 'open'
   }
+  interface FastifyRequest {
+    /** Name of the token it came with; undefined where nobody needs one. */
+    tokenName: string | undefined
+  }
 }
 
 const rank: Readonly<Record<Role, number>> = { read: 0, operate: 1, admin: 2 }
@@ -20,8 +24,9 @@ const rank: Readonly<Record<Role, number>> = { read: 0, operate: 1, admin: 2 }
  * are read again when they change. A file that cannot be read lets nobody in, and `onUnreadable` hears of it.
  */
 export function addAuth(app: FastifyInstance, tokens: readonly AdminToken[], onUnreadable: (file: string, error: string) => void): void {
+  app.decorateRequest('tokenName', undefined)
   if (tokens.length === 0) return
-  const files = tokens.map(token => ({ role: token.role, digest: tokenFile(token.file, onUnreadable) }))
+  const files = tokens.map(token => ({ name: token.name, role: token.role, digest: tokenFile(token.file, onUnreadable) }))
   app.addHook('onRequest', (request, _reply, done) => {
     const { access = 'read' } = request.routeOptions.config
     if (access === 'open') {
@@ -33,9 +38,10 @@ export function addAuth(app: FastifyInstance, tokens: readonly AdminToken[], onU
       throw new IsthmusError('token-invalid', 'send a token: Authorization: Bearer TOKEN (commands: --token-file FILE)')
     const wanted = sha256(given)
     // All are compared, so that the time taken says nothing.
-    const roles = files.map(file => file.role).filter((_, index) => equal(files[index]?.digest(), wanted))
-    const role = roles.sort((a, b) => rank[b] - rank[a])[0]
-    if (role === undefined) throw new IsthmusError('token-invalid', 'the bearer token is none of admin.tokens')
+    const fitting = files.filter(file => equal(file.digest(), wanted)).sort((a, b) => rank[b.role] - rank[a.role])[0]
+    if (fitting === undefined) throw new IsthmusError('token-invalid', 'the bearer token is none of admin.tokens')
+    const { name, role } = fitting
+    request.tokenName = name
     if (rank[role] < rank[access]) throw new IsthmusError('role-insufficient', `this needs a token of role ${access}; yours has ${role}`)
     done()
   })
