@@ -27,6 +27,8 @@ export interface ClusterAccess {
 interface Part {
   readonly resource: ManifestResource
   readonly namespace?: string
+  /** Only this object. */
+  readonly name?: string
   readonly labelSelector?: string
   readonly fieldSelector?: string
 }
@@ -142,7 +144,7 @@ class Run {
       if (this.#secrets.has(place) || !isReadable(this.#access.namespaces, namespace)) continue
       const stop = new AbortController()
       this.#secrets.set(place, stop)
-      const part = { resource: secretResource, namespace, fieldSelector: `metadata.name=${name}` }
+      const part = { resource: secretResource, namespace, name }
       this.#followObjects(part, AbortSignal.any([this.#context.signal, stop.signal]))
     }
   }
@@ -150,7 +152,7 @@ class Run {
   /** The addresses of the gateway's own Service, for Ingresses. */
   #followAddress(service: string): void {
     const { namespace, name } = metadataOf(service)
-    const part = { resource: serviceResource, namespace, fieldSelector: `metadata.name=${name}` }
+    const part = { resource: serviceResource, namespace, name }
     this.#follow<Readonly<Record<string, unknown>>>(part, this.#context.signal, {
       strip: (object: KubeObject) => statusOf(object),
       onChanges: changes => {
@@ -168,11 +170,14 @@ class Run {
     const { clock, random, log } = this.#context
     const { client, timing = {} } = this.#access
     const isDone = this.#ready.expect()
-    const place = [resourceName(part.resource), part.namespace ?? '', part.fieldSelector ?? ''].join(' ')
+    const { name } = part
+    const place = [resourceName(part.resource), part.namespace ?? '', name ?? ''].join(' ')
     const over = (): boolean => signal.aborted
     const reflector = new Reflector<T>({
       client,
       ...part,
+      // A right to this object alone is enough for this.
+      ...(name === undefined ? {} : { fieldSelector: `metadata.name=${name}` }),
       strip,
       onChanges: (changes, at) => {
         if (!over()) onChanges(changes, at)
@@ -180,7 +185,7 @@ class Run {
       onSynced: isDone,
       onStatus: ({ failure }) => {
         if (over()) return
-        this.#problems.set(place, failureText(part.resource, failure))
+        this.#problems.set(place, failureText(part, failure))
         // What is not there, or not ours to read, cannot be waited for.
         if (failure?.kind === 'absent' || failure?.kind === 'forbidden') isDone()
       },
@@ -228,11 +233,12 @@ class Run {
 }
 
 /** Undefined: nothing that anybody need know. Nobody has to install every kind. */
-function failureText(resource: ManifestResource, failure: ReflectorStatus['failure']): string | undefined {
+function failureText({ resource, namespace, name }: Part, failure: ReflectorStatus['failure']): string | undefined {
   if (failure === undefined || failure.kind === 'absent') return undefined
   if (failure.kind === 'unreachable' || failure.kind === 'unauthorized')
     return `the API server cannot be read: ${errorText(failure.cause ?? failure)}; what was read before is served`
-  return `${resourceName(resource)} cannot be read: ${failure.message}; what was read before is served`
+  const what = name === undefined ? resourceName(resource) : `${resource.kind} ${namespace ?? ''}/${name}`
+  return `${what} cannot be read: ${failure.message}; what was read before is served`
 }
 
 function metadataOf(place: string): { readonly namespace: string; readonly name: string } {
