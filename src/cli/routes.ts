@@ -1,4 +1,5 @@
-import type { IrForward, IrMatch, IrValueMatch } from '../ir/route-table.ts'
+import type { IrForward } from '../ir/route-action.ts'
+import type { IrMatch, IrValueMatch } from '../ir/route-table.ts'
 import type { RouteBody } from '../admin/schemas.ts'
 import type { Register } from './command.ts'
 import { addListOptions, showList } from './list-command.ts'

@@ -1,8 +1,11 @@
 import type { ObjectRef } from '../model/object-ref.ts'
 import type { AssignmentSpec } from './assignment.ts'
+import type { IrClusterOptions } from './cluster-options.ts'
 import { type IrDescriptor, type IrHttpServices, type IrRouteFilter, noHttpServices } from './http-services.ts'
 import type { IrPool } from './pool.ts'
+import type { IrCors, IrForward, IrHeaderChanges, IrHttpsRedirect, IrRedirect } from './route-action.ts'
 import type { IrSecret } from './secret.ts'
+import type { TlsVersion } from './tls.ts'
 
 /**
  * What users asked for, without any Envoy message: the middle form between manifests and xDS (style.md, principle 15). Plain frozen
@@ -74,8 +77,6 @@ export interface IrTermination {
   readonly curves: readonly string[]
 }
 
-export type TlsVersion = 'v1.0' | 'v1.1' | 'v1.2' | 'v1.3'
-
 export interface IrRouteConfig {
   readonly name: string
   readonly virtualHosts: readonly IrVirtualHost[]
@@ -92,11 +93,13 @@ export interface IrVirtualHost {
 /** First match wins. */
 export interface IrRoute {
   readonly match: IrMatch
-  readonly action: IrForward | IrHttpsRedirect
+  readonly action: IrForward | IrRedirect | IrHttpsRedirect
   /** The Mapping it serves; of an https redirect, all Mappings of the group. */
   readonly origins: readonly ObjectRef[]
   /** The Mapping's share of its group in percent, for people; undefined on redirects. The split itself is `match.percent`. */
   readonly weight?: number
+  readonly headers?: IrHeaderChanges
+  readonly cors?: IrCors
   /** What it says to the services that listeners call. */
   readonly filters?: readonly IrRouteFilter[]
   /** What is counted of its requests. */
@@ -129,26 +132,6 @@ export interface IrValueMatch {
   readonly invert?: boolean
 }
 
-export interface IrForward {
-  readonly kind: 'forward'
-  readonly cluster: string
-  /** Replaces the matched prefix; undefined leaves the path as it is. With a regex path: replaces the whole path. */
-  readonly rewrite?: string
-  /** Whole request, retries included; 0 = no limit. */
-  readonly timeoutMs: number
-  readonly hash?: IrHash
-}
-
-/** 301 to the https form of the same URL. */
-export interface IrHttpsRedirect {
-  readonly kind: 'https-redirect'
-}
-
-export type IrHash =
-  | { readonly kind: 'cookie'; readonly name: string; readonly path: string; readonly ttlSeconds?: number }
-  | { readonly kind: 'header'; readonly name: string }
-  | { readonly kind: 'source-ip' }
-
 export type LoadBalancing = 'round_robin' | 'least_request' | 'ring_hash' | 'maglev'
 
 export type IrCluster = IrClusterBase & (IrEds | IrDns | IrStatic)
@@ -161,6 +144,7 @@ interface IrClusterBase {
   readonly connectTimeoutMs: number
   /** The upstream speaks HTTP/2, gRPC above all. */
   readonly http2?: true
+  readonly options?: IrClusterOptions
   readonly origins: readonly ObjectRef[]
 }
 

@@ -1,5 +1,7 @@
 import { checkHeaderName, checkHostname, checkPlainText, checkRegex } from './check-values.ts'
 import type { Finding, KindFindings } from './checked-object.ts'
+import type { FieldPath } from './field-path.ts'
+import { readOutlierDetection } from './outlier-detection.ts'
 import type { LoadBalancerSpec } from './schema/mapping-upstream.ts'
 import type { MappingSpec } from './schema/mapping.ts'
 
@@ -21,9 +23,19 @@ export function checkMapping(spec: MappingSpec): KindFindings {
     ...checkPlainText(['spec', 'rewrite'], spec.rewrite),
     ...checkLoadBalancer(spec.load_balancer),
     ...checkUpstreamTls(spec.tls),
+    ...checkRewrites(spec),
+    ...checkOutliers(spec.outlier_detection),
+    ...(spec.health_checks ?? []).flatMap(({ health_check: check }, index) =>
+      checkProbe(['spec', 'health_checks', index, 'health_check'], check),
+    ),
+    ...checkAddedHeaders(['spec', 'add_request_headers'], spec.add_request_headers),
+    ...checkAddedHeaders(['spec', 'add_response_headers'], spec.add_response_headers),
+    ...(['remove_request_headers', 'remove_response_headers'] as const).flatMap(field =>
+      (spec[field] ?? []).flatMap((name, index) => checkHeaderName(['spec', field, index], name)),
+    ),
+    ...(spec.allow_upgrade ?? []).flatMap((name, index) => checkHeaderName(['spec', 'allow_upgrade', index], name)),
   ]
-  const left = leftOut(spec)
-  return { problems, notices: notices(spec), unsupported: [], ...(left === undefined ? {} : { notServed: left }) }
+  return { problems, notices: notices(spec), unsupported: [] }
 }
 
 /** `round_robin` and `least_request` take no other key; the hashing policies exactly one of cookie, header, source_ip. */
@@ -54,11 +66,43 @@ export function checkUpstreamTls(tls: string | undefined): readonly Finding[] {
   ]
 }
 
-function leftOut(spec: MappingSpec): string | undefined {
-  if (spec.shadow === true)
-    return 'not served: mirroring (spec.shadow) is not built yet, and without it this Mapping would take real requests'
-  if (spec.host_redirect === true) return 'not served: redirects (spec.host_redirect) are not built yet'
-  return undefined
+function checkRewrites(spec: MappingSpec): readonly Finding[] {
+  const redirects = (['path_redirect', 'prefix_redirect', 'regex_redirect'] as const).filter(field => spec[field] !== undefined)
+  const [, second] = redirects
+  return [
+    ...checkRegex(['spec', 'regex_rewrite', 'pattern'], spec.regex_rewrite?.pattern),
+    ...checkRegex(['spec', 'regex_redirect', 'pattern'], spec.regex_redirect?.pattern),
+    ...checkPlainText(['spec', 'host_rewrite'], spec.host_rewrite),
+    ...checkPlainText(['spec', 'path_redirect'], spec.path_redirect),
+    ...checkPlainText(['spec', 'prefix_redirect'], spec.prefix_redirect),
+    ...(second === undefined ? [] : [{ path: ['spec', second], text: `give one of ${redirects.join(' and ')}` }]),
+  ]
+}
+
+function checkOutliers(text: string | undefined): readonly Finding[] {
+  const read = text === undefined ? {} : readOutlierDetection(text)
+  return typeof read === 'string' ? [{ path: ['spec', 'outlier_detection'], text: read }] : []
+}
+
+type Probe = NonNullable<MappingSpec['health_checks']>[number]['health_check']
+
+function checkProbe(path: FieldPath, { http, grpc }: Probe): readonly Finding[] {
+  if ((http === undefined) === (grpc === undefined)) return [{ path, text: 'needs http or grpc, one of the two' }]
+  const wrong = (http?.expected_statuses ?? []).findIndex(({ min, max }) => min > max)
+  return [
+    ...(http !== undefined && !http.path.startsWith('/') ? [{ path: [...path, 'http', 'path'], text: 'must start with "/"' }] : []),
+    ...(wrong < 0 ? [] : [{ path: [...path, 'http', 'expected_statuses', wrong], text: 'min is above max' }]),
+    ...checkAddedHeaders([...path, 'http', 'add_request_headers'], http?.add_request_headers),
+  ]
+}
+
+function checkAddedHeaders(path: FieldPath, given: Readonly<Record<string, { value?: string }>> | undefined): readonly Finding[] {
+  return Object.entries(given ?? {}).flatMap(([name, { value }]) => [
+    ...(name.startsWith(':') || /^host$/i.test(name)
+      ? [{ path: [...path, name], text: 'cannot be set here: use host_rewrite, rewrite or method' }]
+      : checkHeaderName([...path, name], name)),
+    ...checkPlainText([...path, name, 'value'], value),
+  ])
 }
 
 function notices(spec: MappingSpec): readonly string[] {
@@ -68,5 +112,13 @@ function notices(spec: MappingSpec): readonly string[] {
     found.push('spec.rewrite is "/" by default, which replaces the whole path of a spec.prefix_regex; set rewrite: "" to leave the path')
   if (spec.prefix_regex !== true && !spec.prefix.startsWith('/')) found.push('spec.prefix does not start with "/": no request can match')
   if (spec.hostname !== undefined && spec.host !== undefined) found.push('spec.host has no effect beside spec.hostname')
+  const redirects = (['path_redirect', 'prefix_redirect', 'regex_redirect', 'redirect_response_code'] as const).filter(
+    field => spec[field] !== undefined,
+  )
+  if (spec.host_redirect !== true) for (const field of redirects) found.push(`spec.${field} has no effect without spec.host_redirect`)
+  if (spec.shadow === true && spec.host_redirect === true) found.push('spec.host_redirect has no effect beside spec.shadow')
+  if (spec.regex_rewrite !== undefined && spec.rewrite !== undefined) found.push('spec.rewrite has no effect beside spec.regex_rewrite')
+  if (spec.host_rewrite !== undefined && spec.auto_host_rewrite === true)
+    found.push('spec.auto_host_rewrite has no effect beside spec.host_rewrite')
   return found
 }

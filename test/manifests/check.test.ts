@@ -54,6 +54,20 @@ t.test('a field that is wrong refuses its object, with path, line and what to do
       /a duration such as/,
     ],
     ['Mapping', `${ok}circuit_breakers: [{priority: low}]`, 'spec.circuit_breakers[0].priority', /one of default, high/],
+    ['Mapping', `${ok}outlier_detection: '{"consecutive5xx": 5}'`, 'spec.outlier_detection', /did you mean "consecutive_5xx"/],
+    ['Mapping', `${ok}outlier_detection: '{"interval": 5}'`, 'spec.outlier_detection', /interval must be a duration such as "30s", got 5/],
+    ['Mapping', `${ok}outlier_detection: 'on'`, 'spec.outlier_detection', /must be a JSON object/],
+    ['Mapping', `${ok}health_checks: [{health_check: {}}]`, 'spec.health_checks[0].health_check', /needs http or grpc/],
+    [
+      'Mapping',
+      `${ok}health_checks: [{health_check: {http: {path: a}}}]`,
+      'spec.health_checks[0].health_check.http.path',
+      /must start with/,
+    ],
+    ['Mapping', `${ok}regex_rewrite: {pattern: "("}`, 'spec.regex_rewrite.pattern', /RE2/],
+    ['Mapping', `${ok}host_redirect: true\npath_redirect: /a\nprefix_redirect: /b`, 'spec.prefix_redirect', /give one of/],
+    ['Mapping', `${ok}add_request_headers: {Host: {value: a}}`, 'spec.add_request_headers.Host', /use host_rewrite/],
+    ['Mapping', `${ok}remove_request_headers: ["a b"]`, 'spec.remove_request_headers[0]', /no header name/],
     ['Mapping', `${ok}redirect_response_code: 304`, 'spec.redirect_response_code', /301 or 302 or 303 or 307 or 308, got the number 304/],
     ['Mapping', `${ok}ambassador_id: default`, 'spec.ambassador_id', /write it as a list/],
     ['Listener', listener.replace('port: 80', 'port: 0'), 'spec.port', /from 1 to 65535, got the number 0/],
@@ -95,16 +109,13 @@ t.test('every wrong field is reported at once, on its own line', async t => {
 })
 
 t.test('fields that are not built are accepted and named, fields named v2* are nothing', async t => {
-  const { status } = check('Mapping', `${ok}cors: {origins: [a]}\nretry_policy: {num_retries: 1}\ngrpc: true\nv2Whatever: 1\n`)
+  const { status } = check('Mapping', `${ok}docs: {path: /}\nenvoy_override: {a: 1}\nv2Whatever: 1\n`)
   t.match(status, { state: 'accepted', problems: [] })
-  t.same(status.unsupported, ['spec.cors', 'spec.grpc', 'spec.retry_policy'])
+  t.same(status.unsupported, ['spec.docs', 'spec.envoy_override'])
 })
 
 t.test('what cannot be served without a feature that is not built is left out, never served differently', async t => {
   t.match(check('Listener', listener.replace('protocol: HTTP\n', 'protocolStack: [HTTP, UDP]\n')).status.state, 'ignored')
-  t.match(check('Mapping', `${ok}shadow: true`).status, { state: 'ignored', unsupported: ['spec.shadow'], notices: [/mirroring/] })
-  t.match(check('Mapping', `${ok}host_redirect: true`).status, { state: 'ignored', unsupported: ['spec.host_redirect'] })
-  t.match(check('Mapping', `${ok}shadow: false`).status, { state: 'accepted' })
 })
 
 t.test('kinds and versions: known and not built, foreign, old', async t => {

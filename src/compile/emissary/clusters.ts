@@ -1,7 +1,10 @@
 import type { Checked } from '../../manifests/checked-object.ts'
-import type { IrCluster, IrHash } from '../../ir/route-table.ts'
+import type { IrOrigination } from '../../ir/cluster-options.ts'
+import type { IrHash } from '../../ir/route-action.ts'
+import type { IrCluster } from '../../ir/route-table.ts'
 import { durationMs } from '../../manifests/check-values.ts'
 import type { LoadBalancerSpec } from '../../manifests/schema/mapping-upstream.ts'
+import { clusterOptions, optionsMark } from './cluster-options.ts'
 import { statName } from './names.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -10,20 +13,29 @@ const defaultConnectTimeoutMs = 3_000
 /**
  * The cluster of a Mapping. Its name is the upstream's plus whatever differs from the defaults, so that Mappings with equal upstreams share
  * one and an edit of one option makes a new cluster beside the old one (make before break).
+ * @param tls how TLS to the upstream is begun; undefined: cleartext
  */
-export function mappingCluster(mapping: Checked<'Mapping'>, upstream: Upstream): IrCluster {
+export function mappingCluster(mapping: Checked<'Mapping'>, upstream: Upstream, tls?: IrOrigination): IrCluster {
   const { spec, manifest } = mapping
   const loadBalancing = spec.load_balancer?.policy ?? 'round_robin'
   const connectTimeoutMs = spec.connect_timeout_ms ?? defaultConnectTimeoutMs
   const { name: upstreamName, ...rest } = upstream
+  const options = clusterOptions(spec, upstream.kind, tls)
   const name = [
     ...(spec.cluster_tag === undefined ? [] : [spec.cluster_tag]),
     upstreamName,
     ...(loadBalancing === 'round_robin' ? [] : [loadBalancing]),
     ...(connectTimeoutMs === defaultConnectTimeoutMs ? [] : [`connect:${connectTimeoutMs}ms`]),
+    ...(spec.grpc === true ? ['h2'] : []),
     ...(spec.stats_name === undefined ? [] : [`stats:${spec.stats_name}`]),
+    ...(options === undefined ? [] : [`options:${optionsMark(options)}`]),
   ].join('|')
-  return { ...rest, name, statName: statName(spec.stats_name ?? spec.service), loadBalancing, connectTimeoutMs, origins: [manifest.ref] }
+  return {
+    ...rest,
+    ...{ name, statName: statName(spec.stats_name ?? spec.service), loadBalancing, connectTimeoutMs, origins: [manifest.ref] },
+    ...(spec.grpc === true ? { http2: true } : {}),
+    ...(options === undefined ? {} : { options }),
+  }
 }
 
 /** One cluster per name, sorted, with the origins of all Mappings that share it, in the order given. */

@@ -1,3 +1,4 @@
+import { clustersOf } from '../../ir/route-action.ts'
 import type { IrCluster, IrMatch, IrTermination, RouteTable } from '../../ir/route-table.ts'
 import type { Checked, CheckedObject, Finding } from '../../manifests/checked-object.ts'
 import type { Manifest } from '../../manifests/object.ts'
@@ -5,7 +6,8 @@ import { refText } from '../../model/object-ref.ts'
 import type { ServiceKey } from '../../model/service-key.ts'
 import { expandIngresses } from '../ingress/ingresses.ts'
 import { type CompiledPool, compilePools } from '../pools/pools.ts'
-import { mergeClusters } from './clusters.ts'
+import { optionNotices } from './cluster-options.ts'
+import { mappingCluster, mergeClusters } from './clusters.ts'
 import { grpcNames } from './grpc-names.ts'
 import { covers } from './host-glob.ts'
 import { adopts, hostNode, type HostNode, syntheticHost } from './hosts.ts'
@@ -17,6 +19,7 @@ import { compare } from './order.ts'
 import { readUpstream, type UpstreamContext } from './read-upstream.ts'
 import { Report } from './report.ts'
 import { Resolvers } from './resolvers.ts'
+import { redirectOf } from './route-options.ts'
 import { selects } from './selector.ts'
 import { compileHttpServices } from './services/http-services.ts'
 import { routeServices } from './services/route-services.ts'
@@ -131,10 +134,13 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
   for (const { chains } of compiled.listeners)
     for (const { serve } of chains) if (serve.kind === 'tcp') for (const { cluster } of serve.clusters) used.add(cluster)
   for (const config of compiled.routeConfigs)
-    for (const host of config.virtualHosts) for (const { action } of host.routes) if (action.kind === 'forward') used.add(action.cluster)
-  const clusters: readonly IrCluster[] = mergeClusters([...routes.map(route => route.cluster), ...serviceClusters, ...tcpClusters]).filter(
-    cluster => used.has(cluster.name),
-  )
+    for (const host of config.virtualHosts)
+      for (const { action } of host.routes) if (action.kind === 'forward') for (const name of clustersOf(action)) used.add(name)
+  const clusters: readonly IrCluster[] = mergeClusters([
+    ...routes.flatMap(route => route.cluster ?? []),
+    ...serviceClusters,
+    ...tcpClusters,
+  ]).filter(cluster => used.has(cluster.name))
   const warnings =
     listeners.length === 0 ? ['there is no Listener that can be served: nothing listens; write a Listener with protocol HTTP'] : []
   return {
@@ -182,9 +188,17 @@ function noteHosts(
 }
 
 function readMapping(mapping: Checked<'Mapping'>, context: UpstreamContext, path: IrMatch['path'] | undefined): readonly MappingRoute[] {
-  const { service, resolver } = mapping.spec
+  const { service, resolver, host_redirect: redirects } = mapping.spec
+  if (redirects === true && mapping.spec.shadow !== true) {
+    const redirect = redirectOf(mapping)
+    if (typeof redirect !== 'string') return [mappingRoute(mapping, { redirect }, path)]
+    context.report.refuse(mapping, { path: ['spec', 'service'], text: redirect })
+    return []
+  }
   const upstream = readUpstream(mapping, { field: 'service', service, resolver }, context)
-  return upstream === undefined ? [] : [mappingRoute(mapping, upstream, path)]
+  if (upstream === undefined) return []
+  for (const text of optionNotices(mapping.spec, upstream.kind)) context.report.notice(mapping, text)
+  return [mappingRoute(mapping, { cluster: mappingCluster(mapping, upstream) }, path)]
 }
 
 function orphanText(route: MappingRoute, hostsDeclared: boolean): string {

@@ -21,7 +21,7 @@ import { hostRoutes } from './virtual-hosts.ts'
  */
 export function grpcNames(routes: readonly MappingRoute[], lookups: Lookups): GrpcNames {
   const hostnames = new Set(routes.flatMap(({ hostname }) => (hostname === undefined ? [] : [hostname])))
-  const clusters = new Map(routes.map(({ cluster }) => [cluster.name, cluster]))
+  const clusters = new Map(routes.flatMap(({ cluster }) => (cluster === undefined ? [] : [[cluster.name, cluster] as const])))
   return {
     target(name) {
       const dialled = name.toLowerCase()
@@ -38,8 +38,8 @@ function hostTarget(name: string, host: string, all: readonly MappingRoute[]): I
   // What is wrong within a group was said where a Host takes it; here it costs a member its place.
   const groups = groupRoutes(adopted, new Report())
   const routes = hostRoutes(groups, host, 'SECURE', 'Route').flatMap(route => grpcRoute(route, name))
-  const used = new Set(routes.map(({ action }) => (action.kind === 'forward' ? action.cluster : '')))
-  return { name, routes, clusters: mergeClusters(adopted.map(route => route.cluster).filter(cluster => used.has(cluster.name))) }
+  const used = new Set(routes.flatMap(({ action }) => (action.kind === 'forward' ? [action.cluster] : [])))
+  return { name, routes, clusters: mergeClusters(adopted.flatMap(route => route.cluster ?? []).filter(cluster => used.has(cluster.name))) }
 }
 
 /** Every pool is dialled with the time limit of the call alone. */

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Checked } from '../../manifests/checked-object.ts'
-import type { IrCluster, IrForward, IrMatch, IrRoute, IrValueMatch } from '../../ir/route-table.ts'
+import type { IrForward, IrRedirect } from '../../ir/route-action.ts'
+import type { IrCluster, IrMatch, IrRoute, IrValueMatch } from '../../ir/route-table.ts'
 import { authorityRegex, covers } from './host-glob.ts'
-import { hashOf, mappingCluster } from './clusters.ts'
-import type { Upstream } from './upstream.ts'
+import { hashOf } from './clusters.ts'
+import { ownAction } from './route-options.ts'
 
 /** A Mapping ready to be grouped: what it matches, where it sends, and what its place in the order is made of. */
 export interface MappingRoute {
@@ -15,8 +16,11 @@ export interface MappingRoute {
   /** Sorted by name; without the host. */
   readonly headers: readonly IrValueMatch[]
   readonly query: readonly IrValueMatch[]
-  readonly cluster: IrCluster
-  readonly action: IrForward
+  /** Undefined: it redirects. */
+  readonly cluster: IrCluster | undefined
+  readonly action: IrForward | IrRedirect
+  /** It gets copies of its group's requests, and answers none. */
+  readonly shadow: boolean
   /** Mappings with equal keys on one Host are one group (emissary-resources.md 11, "Grouping"). */
   readonly groupKey: string
   readonly order: OrderKey
@@ -42,8 +46,11 @@ export interface OrderKey {
 
 const defaultTimeoutMs = 3_000
 
-/** Reads a Mapping, given its upstream. `path`: how its path is matched, where its own fields have no words for it. */
-export function mappingRoute(mapping: Checked<'Mapping'>, upstream: Upstream, path: IrMatch['path'] = pathOf(mapping)): MappingRoute {
+/** Where the requests of a Mapping go: a cluster, or elsewhere by the client's own feet. */
+export type Target = { readonly cluster: IrCluster } | { readonly redirect: IrRedirect }
+
+/** Reads a Mapping, given where its requests go. `path`: how its path is matched, where its own fields have no words for it. */
+export function mappingRoute(mapping: Checked<'Mapping'>, target: Target, path: IrMatch['path'] = pathOf(mapping)): MappingRoute {
   const { spec } = mapping
   const { hostRegex, headers: declared, ...host } = hostOf(mapping)
   const hostname = host.hostname?.toLowerCase()
@@ -61,9 +68,7 @@ export function mappingRoute(mapping: Checked<'Mapping'>, upstream: Upstream, pa
         ? []
         : [{ name: ':authority', kind: 'exact', value: hostname }]
   const counted = [...authority, ...headers].sort(byName)
-  const cluster = mappingCluster(mapping, upstream)
   const hash = hashOf(spec.load_balancer)
-  const rewrite = spec.rewrite ?? '/'
   return {
     mapping,
     hostname,
@@ -71,14 +76,18 @@ export function mappingRoute(mapping: Checked<'Mapping'>, upstream: Upstream, pa
     path,
     headers,
     query,
-    cluster,
-    action: {
-      kind: 'forward',
-      cluster: cluster.name,
-      ...(rewrite === '' ? {} : { rewrite }),
-      timeoutMs: spec.timeout_ms ?? defaultTimeoutMs,
-      ...(hash === undefined ? {} : { hash }),
-    },
+    cluster: 'cluster' in target ? target.cluster : undefined,
+    shadow: spec.shadow === true,
+    action:
+      'redirect' in target
+        ? target.redirect
+        : {
+            kind: 'forward',
+            cluster: target.cluster.name,
+            ...ownAction(mapping),
+            timeoutMs: spec.timeout_ms ?? defaultTimeoutMs,
+            ...(hash === undefined ? {} : { hash }),
+          },
     // A prefix of segments is another match than the plain one of the same text, which matches more and so comes after it.
     groupKey: JSON.stringify([spec.precedence ?? 0, spec.prefix, counted, query, ...(path.kind === 'segments' ? [path.kind] : [])]),
     order: {
@@ -162,12 +171,23 @@ export function matchOn(route: MappingRoute, domain: string): IrMatch {
   return { path: route.path, headers: [...host, ...route.headers], query: route.query }
 }
 
+/** Fields in which all members of a group must agree (emissary-resources.md 11, "Grouping"). */
+const agreedFields = [
+  'bypass_auth',
+  'labels',
+  'circuit_breakers',
+  'cluster_idle_timeout_ms',
+  'cluster_max_connection_lifetime_ms',
+  'keepalive',
+] as const
+
 /** The field in which two members of one group must agree and do not, or undefined (emissary-resources.md 11, "Grouping"). */
 export function disagreement(a: MappingRoute, b: MappingRoute): string | undefined {
   if (a.path.kind !== b.path.kind) return b.path.kind === 'regex' || a.path.kind === 'regex' ? 'prefix_regex' : 'prefix_exact'
   const [one, other] = [a.mapping.spec, b.mapping.spec]
   if (!isDeepStrictEqual(one.load_balancer ?? { policy: 'round_robin' }, other.load_balancer ?? { policy: 'round_robin' }))
     return 'load_balancer'
-  for (const field of ['bypass_auth', 'labels'] as const) if (!isDeepStrictEqual(one[field], other[field])) return field
-  return a.cluster.connectTimeoutMs === b.cluster.connectTimeoutMs ? undefined : 'connect_timeout_ms'
+  if (a.cluster !== undefined && b.cluster !== undefined && a.cluster.connectTimeoutMs !== b.cluster.connectTimeoutMs)
+    return 'connect_timeout_ms'
+  return agreedFields.find(field => !isDeepStrictEqual(one[field], other[field]))
 }

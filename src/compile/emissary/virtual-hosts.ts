@@ -58,13 +58,14 @@ export function hostRoutes(
   return groups.flatMap(group => {
     const percentOf = denominators[Math.min(partialBefore, denominators.length - 1)] ?? 1_000_000
     if (group.partial) partialBefore++
-    const forwards = group.members.map(({ route, share }): IrRoute => {
+    const forwards = group.members.map(({ route, share, action }): IrRoute => {
       const split = share.upTo < 100 ? { percent: share.upTo, percentOf } : {}
       return {
         match: { ...matchOn(route, domain), ...split },
-        action: route.action,
+        action,
         origins: [route.mapping.manifest.ref],
         weight: share.weight,
+        ...group.shared,
         ...forwardServices(route),
       }
     })
@@ -92,7 +93,9 @@ function redirect(group: RouteGroup, domain: string, model: SecurityModel): read
   ]
 }
 
-function forwardServices({ services }: MappingRoute): Pick<IrRoute, 'filters' | 'descriptors'> {
+function forwardServices({ services, action }: MappingRoute): Pick<IrRoute, 'filters' | 'descriptors'> {
+  // Routes that redirect ask nobody (emissary-resources.md 11, "Misc").
+  if (action.kind === 'redirect') return services?.whenRedirected ?? {}
   return {
     ...(services?.filters === undefined ? {} : { filters: services.filters }),
     ...(services?.descriptors === undefined ? {} : { descriptors: services.descriptors }),

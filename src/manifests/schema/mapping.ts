@@ -74,37 +74,39 @@ export const mappingSchema = Type.Object(
     load_balancer: Type.Optional(loadBalancer),
     tls: Type.Optional(text()),
     connect_timeout_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: 4_294_967_295 })),
-    cluster_idle_timeout_ms: later(milliseconds()),
-    cluster_max_connection_lifetime_ms: later(milliseconds()),
-    circuit_breakers: later(circuitBreakers()),
-    health_checks: later(healthChecks),
-    outlier_detection: later(text()),
-    keepalive: later(
+    cluster_idle_timeout_ms: Type.Optional(milliseconds()),
+    cluster_max_connection_lifetime_ms: Type.Optional(milliseconds()),
+    circuit_breakers: Type.Optional(circuitBreakers()),
+    health_checks: Type.Optional(healthChecks),
+    outlier_detection: Type.Optional(text()),
+    keepalive: Type.Optional(
       Type.Object({ probes: Type.Optional(count()), idle_time: Type.Optional(count()), interval: Type.Optional(count()) }, closed),
     ),
-    grpc: later(flag()),
-    dns_type: later(choice('strict_dns', 'logical_dns')),
-    respect_dns_ttl: later(flag()),
-    enable_ipv4: later(flag()),
-    enable_ipv6: later(flag()),
+    grpc: Type.Optional(flag()),
+    dns_type: Type.Optional(choice('strict_dns', 'logical_dns')),
+    respect_dns_ttl: Type.Optional(flag()),
+    enable_ipv4: Type.Optional(flag()),
+    enable_ipv6: Type.Optional(flag()),
     cluster_tag: Type.Optional(filled()),
     stats_name: Type.Optional(filled()),
 
     // 1.3 action and filters
     weight: Type.Optional(Type.Integer({ minimum: 0, maximum: 100, description: 'percent of the requests of its group' })),
-    shadow: later(flag()),
+    shadow: Type.Optional(flag()),
     rewrite: Type.Optional(text()),
-    regex_rewrite: later(Type.Object({ pattern: filled(), substitution: Type.Optional(text()) }, closed)),
-    host_rewrite: later(filled()),
-    auto_host_rewrite: later(flag()),
-    host_redirect: later(flag()),
-    path_redirect: later(text()),
-    prefix_redirect: later(text()),
-    regex_redirect: later(Type.Object({ pattern: filled(), substitution: Type.Optional(text()) }, closed)),
-    redirect_response_code: later(Type.Union([301, 302, 303, 307, 308].map(code => Type.Literal(code)))),
+    regex_rewrite: Type.Optional(Type.Object({ pattern: filled(), substitution: Type.Optional(text()) }, closed)),
+    host_rewrite: Type.Optional(filled()),
+    auto_host_rewrite: Type.Optional(flag()),
+    host_redirect: Type.Optional(flag()),
+    path_redirect: Type.Optional(text()),
+    prefix_redirect: Type.Optional(text()),
+    regex_redirect: Type.Optional(Type.Object({ pattern: filled(), substitution: Type.Optional(text()) }, closed)),
+    redirect_response_code: Type.Optional(
+      Type.Unsafe<301 | 302 | 303 | 307 | 308>(Type.Union([301, 302, 303, 307, 308].map(code => Type.Literal(code)))),
+    ),
     timeout_ms: Type.Optional(milliseconds()),
-    idle_timeout_ms: later(milliseconds()),
-    retry_policy: later(
+    idle_timeout_ms: Type.Optional(milliseconds()),
+    retry_policy: Type.Optional(
       Type.Object(
         {
           retry_on: Type.Optional(
@@ -116,14 +118,14 @@ export const mappingSchema = Type.Object(
         closed,
       ),
     ),
-    allow_upgrade: later(Type.Array(filled())),
-    use_websocket: later(flag()),
-    add_request_headers: later(addedHeaders()),
-    add_response_headers: later(addedHeaders()),
-    remove_request_headers: later(texts()),
-    remove_response_headers: later(texts()),
-    add_linkerd_headers: later(flag()),
-    cors: later(
+    allow_upgrade: Type.Optional(Type.Array(filled())),
+    use_websocket: Type.Optional(flag()),
+    add_request_headers: Type.Optional(addedHeaders()),
+    add_response_headers: Type.Optional(addedHeaders()),
+    remove_request_headers: Type.Optional(texts()),
+    remove_response_headers: Type.Optional(texts()),
+    add_linkerd_headers: Type.Optional(flag()),
+    cors: Type.Optional(
       Type.Object(
         {
           origins: Type.Optional(texts()),
@@ -139,7 +141,7 @@ export const mappingSchema = Type.Object(
     bypass_auth: Type.Optional(flag()),
     auth_context_extensions: Type.Optional(textMap()),
     labels: Type.Optional(Type.Record(Type.String(), Type.Array(Type.Record(Type.String(), Type.Array(labelSpecifier))))),
-    priority: later(choice('default', 'high')),
+    priority: Type.Optional(choice('default', 'high')),
     error_response_overrides: later(Type.Array(errorResponse, { minItems: 1 })),
     bypass_error_response_overrides: later(flag()),
     docs: later(

@@ -1,7 +1,9 @@
+import type { IrClusterOptions } from '../../ir/cluster-options.ts'
 import type { IrPool } from '../../ir/pool.ts'
 import type { IrCluster, LoadBalancing } from '../../ir/route-table.ts'
-import { any, duration, encodeMessage, type PlainMessage } from '../codec.ts'
+import { duration, encodeMessage, type PlainMessage } from '../codec.ts'
 import { makeResource, type Resource, type ResourceKey } from '../resource.ts'
+import { optionFields, optionSecrets, protocolOptions } from './cluster-options.ts'
 
 const policies: Readonly<Record<LoadBalancing, string>> = {
   round_robin: 'ROUND_ROBIN',
@@ -21,12 +23,13 @@ const slowStartFields: Readonly<Partial<Record<LoadBalancing, (config: PlainMess
  */
 const firstEndpointsMs = 5000
 
-const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
-const http2 = { explicitHttpConfig: { http2ProtocolOptions: {} } }
-
 /** The Cluster of one upstream; with EDS it requires its assignment. */
 export function generateCluster(cluster: IrCluster): Resource {
-  const requires: ResourceKey[] = cluster.kind === 'eds' ? [{ type: 'endpoint', name: cluster.assignment.name }] : []
+  const { options } = cluster
+  const requires: ResourceKey[] = [
+    ...(cluster.kind === 'eds' ? [{ type: 'endpoint', name: cluster.assignment.name } as const] : []),
+    ...(options === undefined ? [] : optionSecrets(options)),
+  ]
   const pool = cluster.kind === 'eds' ? cluster.pool : undefined
   const message = {
     name: cluster.name,
@@ -43,8 +46,9 @@ export function generateCluster(cluster: IrCluster): Resource {
     },
     // A registry's removal counts even where active checks still pass (discovery.md 1.5).
     ignoreHealthOnHostRemoval: true,
-    ...(cluster.http2 === true ? { typedExtensionProtocolOptions: { [httpOptions]: any(httpOptions, http2) } } : {}),
     ...(pool === undefined ? {} : poolOptions(pool, cluster.loadBalancing)),
+    // What an object says of its own upstream counts more than what the pool says for everybody.
+    ...(options === undefined ? protocolOptions(cluster.http2 === true) : optionFields(options, cluster.http2 === true)),
     ...discovery(cluster),
   }
   return makeResource('cluster', cluster.name, encodeMessage('envoy.config.cluster.v3.Cluster', message), requires)
@@ -76,10 +80,20 @@ function discovery(cluster: IrCluster): PlainMessage {
       return { type: 'EDS', edsClusterConfig: { serviceName: cluster.assignment.name, edsConfig: source } }
     }
     case 'strict_dns':
-      // As Emissary (IPv4 only), except that a name which has no IPv4 address at all still works.
-      return { type: 'STRICT_DNS', dnsLookupFamily: 'V4_PREFERRED', loadAssignment: one(cluster.name, cluster.host, cluster.port) }
+      return { ...dnsFields(cluster.options?.dns), loadAssignment: one(cluster.name, cluster.host, cluster.port) }
     case 'static':
       return { type: 'STATIC', loadAssignment: one(cluster.name, cluster.address, cluster.port) }
+  }
+}
+
+const families = { v4: 'V4_ONLY', v6: 'V6_ONLY', both: 'AUTO', 'v4-preferred': 'V4_PREFERRED' } as const
+
+/** As Emissary (IPv4 only), except that a name which has no IPv4 address at all still works where nothing is said. */
+function dnsFields(dns: IrClusterOptions['dns']): PlainMessage {
+  return {
+    type: dns?.logical === true ? 'LOGICAL_DNS' : 'STRICT_DNS',
+    dnsLookupFamily: families[dns?.family ?? 'v4-preferred'],
+    ...(dns?.respectTtl === true ? { respectDnsTtl: true } : {}),
   }
 }
 

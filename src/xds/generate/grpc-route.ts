@@ -1,4 +1,5 @@
-import type { IrHash, IrMatch, IrRoute, IrValueMatch } from '../../ir/route-table.ts'
+import type { IrHash } from '../../ir/route-action.ts'
+import type { IrMatch, IrRoute, IrValueMatch } from '../../ir/route-table.ts'
 import { refText } from '../../model/object-ref.ts'
 import { duration, type PlainMessage } from '../codec.ts'
 import { routeMatch } from './match.ts'

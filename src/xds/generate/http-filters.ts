@@ -12,9 +12,16 @@ import { any, duration, type PlainAny, type PlainMessage } from '../codec.ts'
 
 const filters = 'envoy.extensions.filters.http'
 
-/** The HTTP filters of the services that listeners call, in the order requests meet them: auth, then rate limits. */
-export function serviceFilters({ auth, rateLimits }: IrHttpServices): readonly PlainMessage[] {
-  return [...auth.map(authFilter), ...rateLimits.map(rateLimitFilter)]
+/** The name by which routes speak to it. */
+export const corsFilter = 'envoy.filters.http.cors'
+
+/**
+ * The HTTP filters before the router, in the order requests meet them: cors, auth, rate limits (emissary-resources.md 6). Cors is always
+ * there and does nothing where a route says nothing: an edit of a Mapping must not change a listener.
+ */
+export function httpFilters({ auth, rateLimits }: IrHttpServices): readonly PlainMessage[] {
+  const cors = { name: corsFilter, typedConfig: any(`${filters}.cors.v3.Cors`, {}) }
+  return [cors, ...auth.map(authFilter), ...rateLimits.map(rateLimitFilter)]
 }
 
 /** The clusters that a listener's own filters, logs and traces name. */

@@ -3,7 +3,7 @@ import type { IrChain, IrListener, IrTcp } from '../../ir/route-table.ts'
 import { any, duration, encodeMessage, type PlainMessage } from '../codec.ts'
 import { keyText, makeResource, type Resource, type ResourceKey } from '../resource.ts'
 import { downstreamTls, secretsOf } from './downstream-tls.ts'
-import { serviceClusters, serviceFilters } from './http-filters.ts'
+import { httpFilters, serviceClusters } from './http-filters.ts'
 import { accessLog, tracing } from './observation.ts'
 
 const filters = 'envoy.extensions.filters'
@@ -83,7 +83,7 @@ function connectionManager(listener: IrListener, routeConfig: string, http: IrHt
     statPrefix: listener.statPrefix,
     codecType: 'AUTO',
     rds: { routeConfigName: routeConfig, configSource: { ads: {}, resourceApiVersion: 'V3' } },
-    httpFilters: [...serviceFilters(http), { name: 'envoy.filters.http.router', typedConfig: any(`${filters}.http.router.v3.Router`, {}) }],
+    httpFilters: [...httpFilters(http), { name: 'envoy.filters.http.router', typedConfig: any(`${filters}.http.router.v3.Router`, {}) }],
     accessLog: http.logs.map(accessLog),
     ...(http.tracing === undefined ? {} : { tracing: tracing(http.tracing) }),
     // The client's address is that of the connection, or is taken from X-Forwarded-For behind that many trusted hops (experience.md 2.5).

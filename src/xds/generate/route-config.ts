@@ -1,8 +1,17 @@
-import type { IrForward, IrHash, IrRoute, IrRouteConfig, IrVirtualHost } from '../../ir/route-table.ts'
+import {
+  clustersOf as clustersOfAction,
+  type IrCors,
+  type IrForward,
+  type IrHash,
+  type IrHeaderChanges,
+  type IrRedirect,
+} from '../../ir/route-action.ts'
+import type { IrRoute, IrRouteConfig, IrVirtualHost } from '../../ir/route-table.ts'
 import { refText } from '../../model/object-ref.ts'
-import { duration, encodeMessage, type PlainMessage } from '../codec.ts'
+import { any, duration, encodeMessage, type PlainAny, type PlainMessage } from '../codec.ts'
 import { makeResource, type Resource, type ResourceKey } from '../resource.ts'
-import { rateLimit, routeFilter } from './http-filters.ts'
+import { headerToAdd } from './cluster-options.ts'
+import { corsFilter, rateLimit, routeFilter } from './http-filters.ts'
 import { pathRegex, routeMatch } from './match.ts'
 
 /** The RouteConfiguration of a listener, its routes in the order given; it requires every cluster that a route names. */
@@ -19,7 +28,8 @@ export function generateRouteConfig(config: IrRouteConfig): Resource {
 
 function clustersOf(config: IrRouteConfig): readonly ResourceKey[] {
   const names = new Set<string>()
-  for (const { routes } of config.virtualHosts) for (const { action } of routes) if (action.kind === 'forward') names.add(action.cluster)
+  for (const { routes } of config.virtualHosts)
+    for (const { action } of routes) if (action.kind === 'forward') for (const name of clustersOfAction(action)) names.add(name)
   return [...names].sort().map(name => ({ type: 'cluster', name }))
 }
 
@@ -27,24 +37,101 @@ function virtualHost(host: IrVirtualHost): PlainMessage {
   return { name: host.name, domains: host.domains, routes: host.routes.map(route) }
 }
 
-function route({ match, action, origins, filters, descriptors }: IrRoute): PlainMessage {
+function route(given: IrRoute): PlainMessage {
+  const { match, action, origins, headers } = given
   return {
     // So that Envoy's own config dump says where a route comes from.
     name: origins.map(refText).join(', '),
     match: routeMatch(match),
-    ...(action.kind === 'forward' ? { route: forward(action, match, descriptors) } : { redirect: { httpsRedirect: true } }),
-    ...(filters === undefined ? {} : { typedPerFilterConfig: Object.fromEntries(filters.map(one => [one.filter, routeFilter(one)])) }),
+    ...(action.kind === 'forward' ? { route: forward(action, given) } : { redirect: redirect(action) }),
+    ...(headers === undefined ? {} : headerChanges(headers)),
+    ...filterConfigs(given),
   }
 }
 
-function forward(action: IrForward, match: IrRoute['match'], descriptors: IrRoute['descriptors']): PlainMessage {
+/** What the route says to filters, by their names. */
+function filterConfigs({ filters = [], cors }: IrRoute): PlainMessage {
+  const configs = Object.fromEntries(filters.map(one => [one.filter, routeFilter(one)]))
+  if (cors !== undefined) configs[corsFilter] = corsPolicy(cors)
+  return Object.keys(configs).length === 0 ? {} : { typedPerFilterConfig: configs }
+}
+
+function corsPolicy({ origins, methods, headers, exposedHeaders, credentials, maxAge }: IrCors): PlainAny {
+  return any('envoy.extensions.filters.http.cors.v3.CorsPolicy', {
+    allowOriginStringMatch: origins.map(origin => (origin === '*' ? { safeRegex: { regex: '.*' } } : { exact: origin })),
+    allowMethods: methods.join(', '),
+    allowHeaders: headers.join(', '),
+    exposeHeaders: exposedHeaders.join(', '),
+    allowCredentials: { value: credentials },
+    ...(maxAge === undefined ? {} : { maxAge }),
+  })
+}
+
+function headerChanges({ addRequest, removeRequest, addResponse, removeResponse }: IrHeaderChanges): PlainMessage {
+  return {
+    requestHeadersToAdd: addRequest.map(headerToAdd),
+    requestHeadersToRemove: removeRequest,
+    responseHeadersToAdd: addResponse.map(headerToAdd),
+    responseHeadersToRemove: removeResponse,
+  }
+}
+
+const codes = { 301: 'MOVED_PERMANENTLY', 302: 'FOUND', 303: 'SEE_OTHER', 307: 'TEMPORARY_REDIRECT', 308: 'PERMANENT_REDIRECT' } as const
+
+function redirect(action: Exclude<IrRoute['action'], IrForward>): PlainMessage {
+  if (action.kind === 'https-redirect') return { httpsRedirect: true }
+  return {
+    hostRedirect: action.host,
+    ...(action.port === undefined ? {} : { portRedirect: action.port }),
+    ...pathRedirect(action.path),
+    responseCode: codes[action.code],
+  }
+}
+
+function pathRedirect(path: IrRedirect['path']): PlainMessage {
+  switch (path?.kind) {
+    case undefined:
+      return {}
+    case 'whole':
+      return { pathRedirect: path.path }
+    case 'prefix':
+      return { prefixRewrite: path.path }
+    case 'regex':
+      return { regexRewrite: { pattern: { regex: path.pattern }, substitution: path.substitution } }
+  }
+}
+
+function forward(action: IrForward, { match, descriptors }: Pick<IrRoute, 'match' | 'descriptors'>): PlainMessage {
+  const { regexRewrite: regex, hostRewrite: host, retry, upgrades = [], mirrors = [] } = action
   return {
     cluster: action.cluster,
     timeout: duration(action.timeoutMs),
-    ...(action.rewrite === undefined ? {} : rewrite(action.rewrite, match.path)),
+    ...(action.idleTimeoutMs === undefined ? {} : { idleTimeout: duration(action.idleTimeoutMs) }),
+    ...(regex !== undefined
+      ? { regexRewrite: { pattern: { regex: regex.pattern }, substitution: regex.substitution } }
+      : action.rewrite === undefined
+        ? {}
+        : rewrite(action.rewrite, match.path)),
+    ...(host === undefined ? {} : host.kind === 'auto' ? { autoHostRewrite: { value: true } } : { hostRewriteLiteral: host.host }),
+    ...(retry === undefined ? {} : { retryPolicy: retryPolicy(retry) }),
+    upgradeConfigs: upgrades.map(upgradeType => ({ upgradeType })),
+    requestMirrorPolicies: mirrors.map(mirror),
+    ...(action.priority === 'high' ? { priority: 'HIGH' } : {}),
     ...(action.hash === undefined ? {} : { hashPolicy: [hashPolicy(action.hash)] }),
     ...(descriptors === undefined ? {} : { rateLimits: descriptors.map(rateLimit) }),
   }
+}
+
+function retryPolicy({ on, retries, perTryTimeoutMs }: NonNullable<IrForward['retry']>): PlainMessage {
+  return {
+    retryOn: on,
+    numRetries: { value: retries },
+    ...(perTryTimeoutMs === undefined ? {} : { perTryTimeout: duration(perTryTimeoutMs) }),
+  }
+}
+
+function mirror({ cluster, percent }: NonNullable<IrForward['mirrors']>[number]): PlainMessage {
+  return percent === 100 ? { cluster } : { cluster, runtimeFraction: { defaultValue: { numerator: percent, denominator: 'HUNDRED' } } }
 }
 
 function rewrite(to: string, path: IrRoute['match']['path']): PlainMessage {

@@ -1,5 +1,6 @@
 import t from 'tap'
-import type { IrCluster, IrForward, IrRoute } from '../../../src/ir/route-table.ts'
+import type { IrForward } from '../../../src/ir/route-action.ts'
+import type { IrCluster, IrRoute } from '../../../src/ir/route-table.ts'
 import { serviceKey } from '../../../src/model/service-key.ts'
 import { decodeMessage } from '../../../src/xds/codec.ts'
 import { generateGrpcCluster, generateGrpcTarget, grpcClusterOf } from '../../../src/xds/generate/grpc.ts'

@@ -66,6 +66,10 @@ t.test('a listener takes its routes by RDS over ADS, never inline', async t => {
     rds: { route_config_name: 'web', config_source: { ads: {}, resource_api_version: 'V3' } },
     http_filters: [
       {
+        name: 'envoy.filters.http.cors',
+        typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors' },
+      },
+      {
         name: 'envoy.filters.http.router',
         typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
       },

@@ -1,6 +1,7 @@
 import type { AssignmentSpec } from '../../../src/ir/assignment.ts'
 import { noHttpServices } from '../../../src/ir/http-services.ts'
-import type { IrCluster, IrForward, IrListener, IrMatch, IrRoute, RouteTable } from '../../../src/ir/route-table.ts'
+import type { IrForward } from '../../../src/ir/route-action.ts'
+import type { IrCluster, IrListener, IrMatch, IrRoute, RouteTable } from '../../../src/ir/route-table.ts'
 import type { ObjectRef } from '../../../src/model/object-ref.ts'
 import { specOf } from './pools.ts'
 
