@@ -45,6 +45,15 @@ export function keepTable(table: EndpointTable, { settings, state, clock, log }:
       return status === undefined || status.state === 'syncing' ? undefined : status.lastSuccess
     },
   })
+  let isTidy = false
+  /** Sources that were taken out of the settings while the gateway was down. By then those that objects ask for run, too. */
+  const tidy = (): void => {
+    try {
+      kept.keepOnly(new Set(statuses().map(one => one.name)))
+    } catch (error) {
+      log.error({ code: 'state-unusable' }, errorText(error))
+    }
+  }
   return {
     sink: {
       apply(source, groups, receivedAt) {
@@ -87,7 +96,11 @@ export function keepTable(table: EndpointTable, { settings, state, clock, log }:
         const isOver = (): boolean => signal.aborted
         while (!isOver()) {
           await clock.sleep(refreshMs, signal)
-          if (!isOver()) kept.refresh()
+          if (isOver()) return
+          kept.refresh()
+          if (isTidy) continue
+          isTidy = true
+          tidy()
         }
       })()
     },

@@ -45,8 +45,10 @@ export class GuardedSink {
   emit(groups: readonly EndpointGroup[], receivedAt: number, cause: RemovalCause): void {
     const { source, sink, clock } = this.#given
     if (this.#isExpired) this.renew()
-    sink.apply(source, this.#guard.pass(groups, cause, clock.now()), receivedAt)
-    this.#schedule()
+    const passed = this.#guard.pass(groups, cause, clock.now())
+    sink.apply(source, passed, receivedAt)
+    // The same list: nothing is held that was not held before.
+    if (passed !== groups) this.#schedule()
   }
 
   /** A read that began at `begunAt` is complete: what it did not repeat goes, through the guard. Gives how many groups. */

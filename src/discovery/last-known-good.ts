@@ -72,6 +72,14 @@ export class LastKnownGood {
     this.#writer.due()
   }
 
+  /** Only these sources there are: what is kept of others goes. Throws `state-unusable`. */
+  keepOnly(sources: ReadonlySet<string>): void {
+    const kept = this.#given.database.read(database =>
+      database.prepare('SELECT DISTINCT source AS name FROM groups UNION SELECT name FROM sources').all(),
+    )
+    for (const { name } of kept) if (!sources.has(String(name))) this.forget(String(name))
+  }
+
   /** The source is no more. */
   forget(source: string): void {
     this.#settings.delete(source)

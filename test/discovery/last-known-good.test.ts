@@ -117,6 +117,18 @@ t.test('a source that was never read completely, or was taken away, leaves nothi
   second.kept.forget('dc1')
   second.end()
   t.equal(begin(path).kept.recall(dc1, 0), undefined)
+  const third = begin(path)
+  third.kept.recall(dc1, 0)
+  third.put('web', '10.0.0.1')
+  third.end()
+  const fourth = begin(path, null)
+  fourth.kept.keepOnly(new Set(['dc1']))
+  fourth.end()
+  const fifth = begin(path, null)
+  t.ok(fifth.kept.recall(dc1, 0))
+  fifth.kept.keepOnly(new Set(['dc2']))
+  fifth.end()
+  t.equal(begin(path).kept.recall(dc1, 0), undefined, 'a source that is configured no more')
 })
 
 t.test('rows that are no endpoints are damage: moved aside and reported, nothing of them is served', async t => {
