@@ -6,8 +6,9 @@ export function registerDemo(program: Command): void {
     .command('demo')
     .description('bring up Consul, two VMs with agents, and a gateway with its Envoy, and show a change arrive')
     .option('--port <port>', 'where Envoy listens', parsePort, 8080)
+    .option('--kubernetes', 'with a Kubernetes API server too, that holds one more instance and the manifests', false)
     .option('--once', 'show it once and exit: 0 when everything was seen', false)
-    .action(async (options: { port: number; once: boolean }) => {
+    .action(async (options: { port: number; once: boolean; kubernetes: boolean }) => {
       const { runDemo } = await import('./demo/run.ts')
       const interrupted = new AbortController()
       const interrupt = (): void => interrupted.abort()

@@ -6,11 +6,12 @@ import { promisify } from 'node:util'
 import { IsthmusError } from '../../model/errors.ts'
 
 /**
- * The path of a program the demo needs: `ISTHMUS_ENVOY` or `ISTHMUS_CONSUL`, else the one on PATH, else in a checkout the pinned one that
+ * The path of a program the demo needs: `ISTHMUS_ENVOY`, `ISTHMUS_CONSUL`, `ISTHMUS_ETCD` or
+ * `ISTHMUS_KUBE_APISERVER`, else the one on PATH, else in a checkout the pinned one that
  * test/tools fetches or builds into the user's cache (minutes on first use, with progress on standard error). Throws `tool-missing`.
  */
-export async function findPart(name: 'envoy' | 'consul'): Promise<string> {
-  const variable = `ISTHMUS_${name.toUpperCase()}`
+export async function findPart(name: 'envoy' | 'consul' | 'etcd' | 'kube-apiserver'): Promise<string> {
+  const variable = `ISTHMUS_${name.toUpperCase().replaceAll('-', '_')}`
   const given = process.env[variable]
   if (given !== undefined && given !== '') return given
   for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {

@@ -8,13 +8,16 @@ export interface DemoOptions {
   readonly port: number
   /** Show everything once and end, instead of staying up. */
   readonly once: boolean
+  /** With a Kubernetes API server too. */
+  readonly kubernetes: boolean
 }
 
 const instances = ['consul-1', 'consul-2', 'vm-1', 'vm-2'] as const
+const registries: Readonly<Record<string, string>> = { consul: 'Consul', vm: 'VM agent', pod: 'Kubernetes' }
 
 /** Runs the demo; prints with `print`, ends on `signal`. Gives the exit code: 0 when all was seen, 1 otherwise. */
 export async function runDemo(options: DemoOptions, print: (line: string) => void, signal: AbortSignal): Promise<number> {
-  const stage = await setStage(options.port, line => print(`  ${line} …`))
+  const stage = await setStage(options, line => print(`  ${line} …`))
   try {
     const code = await show(stage, print)
     if (options.once || code !== 0) return code
@@ -29,13 +32,13 @@ export async function runDemo(options: DemoOptions, print: (line: string) => voi
 
 async function show(stage: Stage, print: (line: string) => void): Promise<number> {
   const url = `http://127.0.0.1:${String(stage.ports.http)}/hello/`
-  const silent = await untilAllAnswer(stage, instances)
+  const silent = await untilAllAnswer(stage, [...instances, ...stage.pods])
   if (silent.length > 0) {
     print(`no answer through Envoy from ${silent.join(', ')} within 30 s`)
     return 1
   }
   const before = await ask(stage, 40)
-  print(`\nOne service, "hello", from two registries. 40 requests to ${url}:`)
+  print(`\nOne service, "hello", from ${stage.pods.length > 0 ? 'three' : 'two'} registries. 40 requests to ${url}:`)
   printAnswers(before, print)
 
   const home = await registeredPort(stage)
@@ -68,13 +71,13 @@ async function registeredPort(stage: Stage): Promise<number> {
 
 function printAnswers(answers: Answers, print: (line: string) => void): void {
   for (const [instance, count] of [...answers.byInstance].sort()) {
-    const registry = instance.startsWith('vm') ? 'VM agent' : 'Consul'
-    print(`  ${instance.padEnd(18)} ${registry.padEnd(9)} ${String(count).padStart(3)}  ${'▪'.repeat(count)}`)
+    const registry = registries[instance.split('-')[0] ?? ''] ?? ''
+    print(`  ${instance.padEnd(18)} ${registry.padEnd(10)} ${String(count).padStart(3)}  ${'▪'.repeat(count)}`)
   }
 }
 
 function invite(stage: Stage, print: (line: string) => void): void {
-  const { ports, consul, folder } = stage
+  const { ports, consul, folder, kubernetes } = stage
   const admin = `http://127.0.0.1:${String(ports.admin)}`
   print(`
 Everything stays up until Ctrl-C.
@@ -82,7 +85,12 @@ Everything stays up until Ctrl-C.
   admin API        ${admin}/api/v1/docs
   Consul           ${consul.url}/ui
   Envoy            http://127.0.0.1:${String(ports.envoyAdmin)}/clusters
-  settings         ${folder}/isthmus.yaml, manifests in ${folder}/hello.yaml: edit and see
+  settings         ${folder}/isthmus.yaml, manifests in ${folder}/hello.yaml: edit and see${
+    kubernetes === undefined
+      ? ''
+      : `
+  Kubernetes       export KUBECONFIG=${kubernetes.kubeconfig}; kubectl get mappings,hosts,listeners,endpointslices`
+  }
 
 Try in another terminal:
   export ISTHMUS_ADMIN=${admin}

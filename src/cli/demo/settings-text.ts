@@ -9,7 +9,10 @@ export interface DemoPorts {
 }
 
 /** The isthmus.yaml of the demo: the very file a user would write, with this demo's ports. */
-export function demoSettings(ports: DemoPorts, given: { consulUrl: string; envoyPath: string; manifests: string }): string {
+export function demoSettings(
+  ports: DemoPorts,
+  given: { consulUrl: string; envoyPath: string; manifests: string; kubeconfig?: string },
+): string {
   const local = (port: number): string => `127.0.0.1:${String(port)}`
   return stringify({
     id: 'demo',
@@ -20,10 +23,13 @@ export function demoSettings(ports: DemoPorts, given: { consulUrl: string; envoy
     envoy: { mode: 'supervise', path: given.envoyPath, adminPort: ports.envoyAdmin, drainSeconds: 1 },
     // Everything of the demo runs on this machine.
     defaults: { addresses: { allow: ['127.0.0.0/8'] } },
-    manifests: [{ type: 'directory', path: given.manifests }],
+    manifests: [
+      given.kubeconfig === undefined ? { type: 'directory', path: given.manifests } : { type: 'kubernetes', source: 'cluster-a' },
+    ],
     sources: [
       { name: 'dc1', type: 'consul', address: given.consulUrl },
       { name: 'vms', type: 'vm' },
+      ...(given.kubeconfig === undefined ? [] : [{ name: 'cluster-a', type: 'kubernetes', kubeconfig: given.kubeconfig }]),
     ],
     log: { level: 'warn' },
   })
@@ -35,19 +41,19 @@ export function demoManifests(port: number): string {
     {
       apiVersion: 'getambassador.io/v3alpha1',
       kind: 'Listener',
-      metadata: { name: 'http' },
+      metadata: { name: 'http', namespace: 'default' },
       spec: { port, protocol: 'HTTP', securityModel: 'INSECURE', hostBinding: { namespace: { from: 'ALL' } } },
     },
     {
       apiVersion: 'getambassador.io/v3alpha1',
       kind: 'Host',
-      metadata: { name: 'any' },
+      metadata: { name: 'any', namespace: 'default' },
       spec: { hostname: '*', requestPolicy: { insecure: { action: 'Route' } } },
     },
     {
       apiVersion: 'getambassador.io/v3alpha1',
       kind: 'Mapping',
-      metadata: { name: 'hello' },
+      metadata: { name: 'hello', namespace: 'default' },
       spec: { hostname: '*', prefix: '/hello/', service: 'hello' },
     },
   ]

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,6 +9,7 @@ import { loadSettings } from '../../settings/load.ts'
 import { createLog } from '../../telemetry/log.ts'
 import { Children } from './children.ts'
 import { DemoConsul } from './consul.ts'
+import { DemoKubernetes, helloService } from './kubernetes.ts'
 import { demandPort, freePorts } from './free-ports.ts'
 import { findPart } from './parts.ts'
 import { type DemoPorts, demoManifests, demoSettings } from './settings-text.ts'
@@ -18,6 +19,9 @@ export interface Stage {
   readonly ports: DemoPorts
   readonly consul: DemoConsul
   readonly folder: string
+  readonly kubernetes: DemoKubernetes | undefined
+  /** Names of the instances that are in Kubernetes. */
+  readonly pods: readonly string[]
   /** Starts a sample service that calls itself `name`; gives its port. */
   sample(name: string): Promise<number>
   stopSample(name: string): Promise<void>
@@ -26,15 +30,20 @@ export interface Stage {
 
 const root = new URL('../../../', import.meta.url)
 const sampleProgram = fileURLToPath(new URL('deploy/examples/sample-service.ts', root))
+const crdFiles = ['crds-getambassador.yaml', 'crds-isthmus.yaml'].map(name => fileURLToPath(new URL(`deploy/kubernetes/${name}`, root)))
 const agentProgram = fileURLToPath(new URL('vm-agent/src/main.ts', root))
 
 /**
  * Brings up Consul with two instances of `hello`, two VM agents with one each, and a gateway with its own Envoy on `port`.
  * `say` tells each step. Throws, with everything stopped again, if a part cannot be had or does not start.
  */
-export async function setStage(port: number, say: (line: string) => void): Promise<Stage> {
+export async function setStage(
+  { port, kubernetes: withKubernetes }: { readonly port: number; readonly kubernetes: boolean },
+  say: (line: string) => void,
+): Promise<Stage> {
   await demandPort(port)
   const [envoyPath, consulPath] = [await findPart('envoy'), await findPart('consul')]
+  const programs = withKubernetes ? { etcd: await findPart('etcd'), apiserver: await findPart('kube-apiserver') } : undefined
   const children = new Children()
   const killAll = (): void => children.killAll()
   process.once('exit', killAll)
@@ -56,8 +65,26 @@ export async function setStage(port: number, say: (line: string) => void): Promi
     const ports: DemoPorts = { http: port, xds, admin, agents, envoyAdmin }
     const manifests = join(folder, 'hello.yaml')
     await writeFile(manifests, demoManifests(port))
+    const pods = programs === undefined ? [] : ['pod-1']
+    let kubernetes: DemoKubernetes | undefined
+    if (programs !== undefined) {
+      say('starting a Kubernetes API server, with a pod of "hello" and the manifests')
+      kubernetes = await DemoKubernetes.start(children, programs, folder)
+      for (const file of crdFiles) await kubernetes.apply(await readFile(file, 'utf8'))
+      const podPorts = new Map<string, number>()
+      for (const pod of pods) podPorts.set(pod, await startSample(children, pod, kubernetes.address))
+      await kubernetes.apply(`${helloService(kubernetes.address, podPorts)}\n---\n${demoManifests(port)}`)
+    }
     const file = join(folder, 'isthmus.yaml')
-    await writeFile(file, demoSettings(ports, { consulUrl: consul.url, envoyPath, manifests }))
+    await writeFile(
+      file,
+      demoSettings(ports, {
+        consulUrl: consul.url,
+        envoyPath,
+        manifests,
+        ...(kubernetes === undefined ? {} : { kubeconfig: kubernetes.kubeconfig }),
+      }),
+    )
     say('starting Isthmus and its Envoy')
     const plugins = builtinPlugins
     const settings = loadSettings({ file, env: {}, flags: {}, plugins })
@@ -71,20 +98,20 @@ export async function setStage(port: number, say: (line: string) => void): Promi
       const args = ['--id', name, '--gateway', url, '--service', service, '--drain-seconds', '0', '--probe-interval', '1']
       await children.start(`agent ${name}`, process.execPath, [agentProgram, ...args])
     }
-    return { ports, consul, folder, sample, stopSample: name => children.stop(`sample ${name}`), stop }
+    return { ports, consul, folder, kubernetes, pods, sample, stopSample: name => children.stop(`sample ${name}`), stop }
   } catch (error) {
     await stop()
     throw error
   }
 }
 
-async function startSample(children: Children, name: string): Promise<number> {
+async function startSample(children: Children, name: string, host = '127.0.0.1'): Promise<number> {
   const [port = 0] = await freePorts(1)
-  await children.start(`sample ${name}`, process.execPath, [sampleProgram], { NAME: name, PORT: String(port) })
+  await children.start(`sample ${name}`, process.execPath, [sampleProgram], { NAME: name, PORT: String(port), HOST: host })
   const deadline = performance.now() + 10_000
   for (;;) {
     try {
-      await (await fetch(`http://127.0.0.1:${String(port)}/healthz`)).arrayBuffer()
+      await (await fetch(`http://${host}:${String(port)}/healthz`)).arrayBuffer()
       return port
     } catch (error) {
       if (performance.now() > deadline) throw error
