@@ -1,5 +1,5 @@
 import type { AssignmentSpec } from '../ir/assignment.ts'
-import { emptyRouteTable, type RouteTable } from '../ir/route-table.ts'
+import { emptyRouteTable, type IrCluster, type RouteTable } from '../ir/route-table.ts'
 import { type ServiceKey, splitServiceKey } from '../model/service-key.ts'
 import type { TableChange, TableReader } from '../table/reader.ts'
 import type { ResourceCache } from '../xds/cache.ts'
@@ -88,8 +88,11 @@ export class Reconciler {
     const specs = new Map<string, AssignmentSpec>()
     for (const cluster of this.#compiled.table.clusters) {
       if (cluster.kind !== 'eds') continue
-      const { assignment, pool } = cluster
-      specs.set(assignment.name, pool?.outlierDetection === undefined ? assignment : { ...assignment, probed: true })
+      const { assignment } = cluster
+      // Clusters may share an assignment: it counts as probed when each of them finds out by itself who does not answer.
+      const former = specs.get(assignment.name)
+      const probed = isProbed(cluster) && (former === undefined || former.probed === true)
+      specs.set(assignment.name, probed ? { ...assignment, probed } : assignment)
     }
     const { serve, dangling } = withoutDangling(wanted, this.#structure, name => specs.has(name) || this.#specs.has(name))
     for (const { resource, missing } of dangling)
@@ -119,6 +122,12 @@ export class Reconciler {
     const kept = type === 'endpoint' && !specs.has(name) ? this.#specs.get(name) : undefined
     if (kept !== undefined) specs.set(name, kept)
   }
+}
+
+function isProbed(cluster: IrCluster): boolean {
+  const pool = cluster.kind === 'eds' ? cluster.pool : undefined
+  const { options } = cluster
+  return pool?.outlierDetection !== undefined || options?.outlierDetection !== undefined || options?.healthChecks !== undefined
 }
 
 function sameSpec(a: AssignmentSpec | undefined, b: AssignmentSpec): boolean {

@@ -96,3 +96,21 @@ t.test('a service or namespace that routes looked for in vain calls for a compil
   put(serviceKey('other', 'x'), '10.0.0.4')
   t.same(structural, [true, false, true, false])
 })
+
+t.test('an assignment is probed when each cluster that has it finds out by itself who does not answer', async t => {
+  const assigned = (reconciler: Reconciler) => reconciler.assignments.get(web)?.map(({ probed }) => probed)
+  const [plain] = routeTable(web).clusters
+  if (plain === undefined) throw new Error('no cluster')
+  const watched: IrCluster = { ...plain, name: 'watched', options: { outlierDetection: { consecutive_5xx: 3 } } }
+  const checked: IrCluster = { ...plain, name: 'checked', options: { healthChecks: [] } }
+  for (const [clusters, probed] of [
+    [[plain], undefined],
+    [[watched, checked], true],
+    [[watched, plain], undefined],
+    [[plain, watched], undefined],
+  ] as const) {
+    const { reconciler } = started({ table: { ...emptyRouteTable, clusters } })
+    reconciler.flushStructure()
+    t.strictSame(assigned(reconciler), [probed])
+  }
+})
