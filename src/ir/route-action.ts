@@ -31,6 +31,8 @@ export interface IrHttpsRedirect {
 /** An answer that sends the client elsewhere. */
 export interface IrRedirect {
   readonly kind: 'redirect'
+  /** Absent: as the client asked. */
+  readonly scheme?: 'https'
   readonly host: string
   readonly port?: number
   readonly path?:

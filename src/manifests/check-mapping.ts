@@ -1,7 +1,9 @@
-import { checkHeaderName, checkHostname, checkPlainText, checkRegex } from './check-values.ts'
+import { checkClusterOptions } from './check-cluster-options.ts'
+import { checkAddedHeaders, checkRemovedHeaders } from './check-headers.ts'
+import { checkSubstitution } from './check-substitution.ts'
+import { durationMs, checkHeaderName, checkHostname, checkPlainText, checkRegex } from './check-values.ts'
 import type { Finding, KindFindings } from './checked-object.ts'
 import type { FieldPath } from './field-path.ts'
-import { readOutlierDetection } from './outlier-detection.ts'
 import type { LoadBalancerSpec } from './schema/mapping-upstream.ts'
 import type { MappingSpec } from './schema/mapping.ts'
 
@@ -24,16 +26,14 @@ export function checkMapping(spec: MappingSpec): KindFindings {
     ...checkLoadBalancer(spec.load_balancer),
     ...checkUpstreamTls(spec.tls),
     ...checkRewrites(spec),
-    ...checkOutliers(spec.outlier_detection),
-    ...(spec.health_checks ?? []).flatMap(({ health_check: check }, index) =>
-      checkProbe(['spec', 'health_checks', index, 'health_check'], check),
-    ),
+    ...checkClusterOptions(spec),
     ...checkAddedHeaders(['spec', 'add_request_headers'], spec.add_request_headers),
     ...checkAddedHeaders(['spec', 'add_response_headers'], spec.add_response_headers),
-    ...(['remove_request_headers', 'remove_response_headers'] as const).flatMap(field =>
-      (spec[field] ?? []).flatMap((name, index) => checkHeaderName(['spec', field, index], name)),
-    ),
-    ...(spec.allow_upgrade ?? []).flatMap((name, index) => checkHeaderName(['spec', 'allow_upgrade', index], name)),
+    ...checkRemovedHeaders(['spec', 'remove_request_headers'], spec.remove_request_headers),
+    ...checkRemovedHeaders(['spec', 'remove_response_headers'], spec.remove_response_headers),
+    ...(spec.allow_upgrade ?? []).flatMap((protocol, index) => checkProtocol(['spec', 'allow_upgrade', index], protocol)),
+    ...checkRetry(spec.retry_policy?.per_try_timeout),
+    ...checkCors(spec.cors),
   ]
   return { problems, notices: notices(spec), unsupported: [] }
 }
@@ -70,8 +70,8 @@ function checkRewrites(spec: MappingSpec): readonly Finding[] {
   const redirects = (['path_redirect', 'prefix_redirect', 'regex_redirect'] as const).filter(field => spec[field] !== undefined)
   const [, second] = redirects
   return [
-    ...checkRegex(['spec', 'regex_rewrite', 'pattern'], spec.regex_rewrite?.pattern),
-    ...checkRegex(['spec', 'regex_redirect', 'pattern'], spec.regex_redirect?.pattern),
+    ...checkSubstitution(['spec', 'regex_rewrite'], spec.regex_rewrite),
+    ...checkSubstitution(['spec', 'regex_redirect'], spec.regex_redirect),
     ...checkPlainText(['spec', 'host_rewrite'], spec.host_rewrite),
     ...checkPlainText(['spec', 'path_redirect'], spec.path_redirect),
     ...checkPlainText(['spec', 'prefix_redirect'], spec.prefix_redirect),
@@ -79,30 +79,25 @@ function checkRewrites(spec: MappingSpec): readonly Finding[] {
   ]
 }
 
-function checkOutliers(text: string | undefined): readonly Finding[] {
-  const read = text === undefined ? {} : readOutlierDetection(text)
-  return typeof read === 'string' ? [{ path: ['spec', 'outlier_detection'], text: read }] : []
+/** The name of a protocol, with a version or without (RFC 9110, 7.8). */
+function checkProtocol(path: FieldPath, protocol: string): readonly Finding[] {
+  if (/^[!#$%&'*+.^_`|~0-9A-Za-z-]+(\/[!#$%&'*+.^_`|~0-9A-Za-z-]+)?$/.test(protocol)) return []
+  return [{ path, text: `"${protocol}" is no protocol of an Upgrade header, such as websocket` }]
 }
 
-type Probe = NonNullable<MappingSpec['health_checks']>[number]['health_check']
+function checkRetry(perTry: string | undefined): readonly Finding[] {
+  if (perTry === undefined || durationMs(perTry) >= 1) return []
+  return [{ path: ['spec', 'retry_policy', 'per_try_timeout'], text: 'must be at least 1ms' }]
+}
 
-function checkProbe(path: FieldPath, { http, grpc }: Probe): readonly Finding[] {
-  if ((http === undefined) === (grpc === undefined)) return [{ path, text: 'needs http or grpc, one of the two' }]
-  const wrong = (http?.expected_statuses ?? []).findIndex(({ min, max }) => min > max)
+function checkCors(cors: MappingSpec['cors']): readonly Finding[] {
+  const age = cors?.max_age
   return [
-    ...(http !== undefined && !http.path.startsWith('/') ? [{ path: [...path, 'http', 'path'], text: 'must start with "/"' }] : []),
-    ...(wrong < 0 ? [] : [{ path: [...path, 'http', 'expected_statuses', wrong], text: 'min is above max' }]),
-    ...checkAddedHeaders([...path, 'http', 'add_request_headers'], http?.add_request_headers),
+    ...(['origins', 'methods', 'headers', 'exposed_headers'] as const).flatMap(field =>
+      (cors?.[field] ?? []).flatMap((value, index) => checkPlainText(['spec', 'cors', field, index], value)),
+    ),
+    ...(age === undefined || /^[0-9]+$/.test(age) ? [] : [{ path: ['spec', 'cors', 'max_age'], text: `"${age}" is no number of seconds` }]),
   ]
-}
-
-function checkAddedHeaders(path: FieldPath, given: Readonly<Record<string, { value?: string }>> | undefined): readonly Finding[] {
-  return Object.entries(given ?? {}).flatMap(([name, { value }]) => [
-    ...(name.startsWith(':') || /^host$/i.test(name)
-      ? [{ path: [...path, name], text: 'cannot be set here: use host_rewrite, rewrite or method' }]
-      : checkHeaderName([...path, name], name)),
-    ...checkPlainText([...path, name, 'value'], value),
-  ])
 }
 
 function notices(spec: MappingSpec): readonly string[] {

@@ -38,7 +38,7 @@ export function readOutlierDetection(text: string): Readonly<Record<string, numb
   if (typeof given !== 'object' || given === null || Array.isArray(given)) return 'must be a JSON object, such as {"consecutive_5xx": 5}'
   const read: Record<string, number | boolean> = {}
   for (const [name, value] of Object.entries(given)) {
-    const kind = fields[name]
+    const kind = Object.hasOwn(fields, name) ? fields[name] : undefined
     if (kind === undefined) {
       const hint = didYouMean(name, Object.keys(fields))
       return `has the unknown field "${name}"${hint === '' ? '' : `; ${hint}`}`
@@ -47,6 +47,8 @@ export function readOutlierDetection(text: string): Readonly<Record<string, numb
     if (one === undefined) return `${name} must be ${wanted[kind]}, got ${JSON.stringify(value)}`
     read[name] = one
   }
+  const { base_ejection_time: base, max_ejection_time: most } = read
+  if (typeof base === 'number' && typeof most === 'number' && base > most) return 'max_ejection_time must not be below base_ejection_time'
   return read
 }
 
@@ -57,9 +59,14 @@ const wanted = {
   switch: 'true or false',
 } as const
 
+const longestMs = 365 * 24 * 3_600_000
+
 function readValue(kind: keyof typeof wanted, value: unknown): number | boolean | undefined {
   if (kind === 'switch') return typeof value === 'boolean' ? value : undefined
-  if (kind === 'duration') return typeof value === 'string' && /^[0-9]+(\.[0-9]+)?(ms|s|m|h)$/.test(value) ? durationMs(value) : undefined
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0) return undefined
+  if (kind === 'duration') {
+    const ms = typeof value === 'string' && /^[0-9]+(\.[0-9]+)?(ms|s|m|h)$/.test(value) ? durationMs(value) : 0
+    return ms >= 1 && ms <= longestMs ? ms : undefined
+  }
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > 4_294_967_295) return undefined
   return kind === 'percent' && value > 100 ? undefined : value
 }

@@ -102,6 +102,7 @@ export function redirectOf({ spec }: Checked<'Mapping'>): IrRedirect | string {
           : undefined
   return {
     kind: 'redirect',
+    ...(target.scheme === 'https' ? { scheme: 'https' } : {}),
     host: target.name,
     ...(target.port === undefined ? {} : { port: target.port }),
     ...(path === undefined ? {} : { path }),

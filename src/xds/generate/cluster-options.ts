@@ -102,6 +102,8 @@ function healthCheck({ timeoutMs, intervalMs, unhealthyThreshold, healthyThresho
   return {
     timeout: duration(timeoutMs),
     interval: duration(intervalMs),
+    // In Envoy's default a cluster that had no request yet is looked at once a minute, and an ill endpoint gets its first ones.
+    noTrafficInterval: duration(intervalMs),
     unhealthyThreshold: { value: unhealthyThreshold },
     healthyThreshold: { value: healthyThreshold },
     ...(http === undefined ? {} : { httpHealthCheck: http }),

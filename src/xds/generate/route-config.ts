@@ -81,6 +81,7 @@ const codes = { 301: 'MOVED_PERMANENTLY', 302: 'FOUND', 303: 'SEE_OTHER', 307: '
 function redirect(action: Exclude<IrRoute['action'], IrForward>): PlainMessage {
   if (action.kind === 'https-redirect') return { httpsRedirect: true }
   return {
+    schemeRedirect: action.scheme,
     hostRedirect: action.host,
     ...(action.port === undefined ? {} : { portRedirect: action.port }),
     ...pathRedirect(action.path),
