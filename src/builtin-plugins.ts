@@ -1,7 +1,8 @@
 import { consulPlugin } from '../plugins/consul/index.ts'
 import { filePlugin } from '../plugins/file/index.ts'
+import { kubernetesPlugin } from '../plugins/kubernetes/index.ts'
 import { vmPlugin } from '../plugins/vm/index.ts'
 import type { SourcePlugin } from './discovery/contract.ts'
 
 /** The source types that come with Isthmus: an explicit list, and the only file of src that imports plugins. */
-export const builtinPlugins = [consulPlugin, filePlugin, vmPlugin] as readonly SourcePlugin[]
+export const builtinPlugins = [consulPlugin, filePlugin, kubernetesPlugin, vmPlugin] as readonly SourcePlugin[]

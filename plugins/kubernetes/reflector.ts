@@ -18,10 +18,10 @@ export interface ReflectorOptions<T> {
   /** Keeps of an object what is used; undefined: as if the object did not exist. Must not throw. */
   readonly strip: (object: KubeObject) => T | undefined
   /**
-   * What became different, in the order of the API server; after a list everything at once. `receivedAt`: when it arrived (`clock.now()`).
-   * Called synchronously, never with an empty list.
+   * What became different, in the order of the API server; after a list everything at once. `receivedAt`: when it arrived (`clock.now()`);
+   * `origin`: events of a watch were witnessed, a list merely lacks what is gone. Called synchronously, never with an empty list.
    */
-  readonly onChanges: (changes: readonly ResourceChange<T>[], receivedAt: number) => void
+  readonly onChanges: (changes: readonly ResourceChange<T>[], receivedAt: number, origin: 'watch' | 'list') => void
   /** The store equals a complete list: after the first one, and after every later one. */
   readonly onSynced: () => void
   /** `status` says something else: it fails, works again, or was heard of after a pause. */
@@ -195,13 +195,13 @@ export class Reflector<T> {
     } catch (error) {
       const failure = asFailure('list', error)
       if (failure.kind !== 'absent' || this.#options.whenAbsent !== 'empty' || signal.aborted) throw error
-      this.#tell(this.#shelf.replace({ items: new Map(), version: '' }))
+      this.#tell(this.#shelf.replace({ items: new Map(), version: '' }), 'list')
       this.#synced = true
       this.#options.onSynced()
       throw error
     }
     this.#counts.lists++
-    this.#tell(this.#shelf.replace(listed))
+    this.#tell(this.#shelf.replace(listed), 'list')
     this.#synced = true
     this.#works()
     this.#options.onSynced()
@@ -239,7 +239,7 @@ export class Reflector<T> {
         this.#backOff.reset()
       }
       this.#works()
-      if (batch.items.length > 0) this.#tell(this.#shelf.patch(batch.items))
+      if (batch.items.length > 0) this.#tell(this.#shelf.patch(batch.items), 'watch')
       if (batch.failure !== undefined) throw batch.failure
     }
   }
@@ -263,7 +263,7 @@ export class Reflector<T> {
           { resource: this.#options.resource.plural, drift: drift.length },
           'a watch had missed changes; a list found them',
         )
-        this.#tell(drift)
+        this.#tell(drift, 'list')
       } catch (error) {
         if (isOver()) return
         this.#options.log.debug(
@@ -276,8 +276,8 @@ export class Reflector<T> {
     }
   }
 
-  #tell(changes: readonly ResourceChange<T>[]): void {
-    if (changes.length > 0) this.#options.onChanges(changes, this.#clock.now())
+  #tell(changes: readonly ResourceChange<T>[], origin: 'watch' | 'list'): void {
+    if (changes.length > 0) this.#options.onChanges(changes, this.#clock.now(), origin)
   }
 
   #works(): void {

@@ -28,8 +28,8 @@ export class Shelf<T> {
     return this.#objects.get(key)?.value
   }
 
-  *values(): Iterable<T> {
-    for (const { value } of this.#objects.values()) yield value
+  *entries(): IterableIterator<readonly [key: string, value: T]> {
+    for (const [key, { value }] of this.#objects) yield [key, value]
   }
 
   /** Takes events in their order. */

@@ -47,6 +47,26 @@ export interface SourceInstance {
   readonly leases?: () => readonly Lease[]
   /** A healthy source of this kind reports success at least this often (s); longer silence shows as `lagging`. Event-driven ones leave it out. */
   readonly maxQuietSeconds?: number
+  /** What the source's watches did so far, for /metrics; one entry per kind of thing that is watched. */
+  readonly watches?: () => readonly WatchCounts[]
+}
+
+/** Counters of the watches of one kind since the current run began. */
+export interface WatchCounts {
+  /** What is watched, such as `endpointslices`: few and fixed, it becomes a label. */
+  readonly resource: string
+  /** Known now. */
+  readonly objects: number
+  readonly events: number
+  /** Complete reads. */
+  readonly lists: number
+  /** Watches that were begun. */
+  readonly watches: number
+  readonly failures: number
+  /** Watches that were silent for too long. */
+  readonly stalls: number
+  /** Objects that a list found to be other than the watch had said. */
+  readonly drift: number
 }
 
 /**

@@ -136,6 +136,7 @@ export class SourceRun {
       held: this.#sink.held,
       holds: this.#sink.holds(),
       restarts: this.#restarts,
+      ...(this.#instance.watches === undefined ? {} : { watches: this.#instance.watches() }),
     }
   }
 

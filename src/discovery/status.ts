@@ -1,3 +1,5 @@
+import type { WatchCounts } from './contract.ts'
+
 import type { GuardHold } from './guard.ts'
 
 /** `syncing` until the first full read; `lagging`, `stale` by age; `disabled` by the operator (reference/discovery.md 5). */
@@ -21,6 +23,8 @@ export interface SourceStatus {
   /** What the guard holds, by service. */
   readonly holds: readonly GuardHold[]
   readonly restarts: number
+  /** What its watches did; undefined for a source without watches. */
+  readonly watches?: readonly WatchCounts[]
 }
 
 /** The read-only face of the host. */

@@ -16,10 +16,14 @@ export interface Locality {
 export interface Endpoint {
   /** Canonical IP address (IPv6 compressed, IPv4-mapped unwrapped). Never a host name: EDS needs addresses. */
   readonly address: string
+  /** Its addresses of the other family (canonical IPs): the same process, dialled when `address` does not answer. */
+  readonly additionalAddresses: readonly string[]
   /** 1 to 65535. */
   readonly port: number
   /** Name of the port, empty when it has none. */
   readonly portName: string
+  /** Number under which the registry's service has this port (a Kubernetes Service's `port`); 0 where it has no other than `port`. */
+  readonly servicePort: number
   readonly protocol: 'tcp' | 'udp'
   /** Integer of at least 1, on the fixed scale where 100 is an ordinary instance (reference/discovery.md 1.5). */
   readonly weight: number
@@ -41,15 +45,19 @@ export interface Endpoint {
 
 const nowhere: Locality = Object.freeze({ region: '', zone: '', subzone: '' })
 const noTags: readonly string[] = Object.freeze([])
+const noAddresses: readonly string[] = Object.freeze([])
 const noMeta: Readonly<Record<string, string>> = Object.freeze({})
 const noReasons: readonly Reason[] = Object.freeze([])
 
-/** Fills what is left out: tcp, unnamed port, weight 100, no locality, tags or meta, healthy, live. The result is frozen. */
+/** Fills what is left out: tcp, unnamed port, no service port, no further address, weight 100, no locality, tags or meta, healthy, live. The result is frozen. */
 export function makeEndpoint(given: Pick<Endpoint, 'address' | 'port' | 'id'> & Partial<Endpoint>): Endpoint {
   return Object.freeze({
     address: given.address,
+    additionalAddresses:
+      given.additionalAddresses === undefined || given.additionalAddresses.length === 0 ? noAddresses : given.additionalAddresses,
     port: given.port,
     portName: given.portName ?? '',
+    servicePort: given.servicePort ?? 0,
     protocol: given.protocol ?? 'tcp',
     weight: given.weight ?? 100,
     locality: given.locality ?? nowhere,

@@ -7,6 +7,7 @@ export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
     (a.address === b.address &&
       a.port === b.port &&
       a.portName === b.portName &&
+      a.servicePort === b.servicePort &&
       a.protocol === b.protocol &&
       a.weight === b.weight &&
       a.id === b.id &&
@@ -15,6 +16,7 @@ export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
       a.locality.region === b.locality.region &&
       a.locality.zone === b.locality.zone &&
       a.locality.subzone === b.locality.subzone &&
+      sameList(a.additionalAddresses, b.additionalAddresses, (x, y) => x === y) &&
       sameList(a.tags, b.tags, (x, y) => x === y) &&
       sameList(a.reasons, b.reasons, (x, y) => x.code === y.code && x.text === y.text) &&
       sameMeta(a.meta, b.meta) &&

@@ -19,10 +19,16 @@ export function selectPorts<One extends PortOwner>(endpoints: readonly One[], se
 
 function portTest(endpoints: readonly PortOwner[], selector: PortSelector): (endpoint: PortOwner) => boolean {
   if (selector.kind === 'name') return endpoint => endpoint.evidence.some(one => one.endpoint.portName === selector.name)
-  if (selector.kind === 'number') return endpoint => endpoint.port === selector.number
+  if (selector.kind === 'number') return endpoint => hasNumber(endpoint, selector.number)
   // Where no instance has the usual port this test takes none, and the rule for instances with a single port does the rest.
   const usual = selector.tls ? 443 : 80
-  return endpoints.some(endpoint => endpoint.port === usual) ? endpoint => endpoint.port === usual : () => false
+  return endpoints.some(endpoint => hasNumber(endpoint, usual)) ? endpoint => hasNumber(endpoint, usual) : () => false
+}
+
+/** A port that its service knows by another number goes by that one (interface.md: PORT selects a Kubernetes Service port). */
+function hasNumber({ evidence }: PortOwner, number: number): boolean {
+  for (const { endpoint } of evidence) if ((endpoint.servicePort || endpoint.port) === number) return true
+  return false
 }
 
 /** Whether it is plain that no instance has a second port: the usual case, and cheaper to find out than counting. */

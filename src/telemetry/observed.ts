@@ -44,6 +44,18 @@ export function observeReaders(registry: Registry, readers: MetricReaders): void
     for (const source of readers.sources.statuses())
       for (const state of sourceStates) states.set({ source: source.name, state }, source.state === state ? 1 : 0)
   })
+  const watched = (name: string, help: string, count: 'objects' | 'events' | 'lists' | 'watches' | 'failures' | 'stalls' | 'drift'): void =>
+    void gauge(`source_watch_${name}`, help, ['source', 'resource'], counts => {
+      for (const source of readers.sources.statuses())
+        for (const watch of source.watches ?? []) counts.set({ source: source.name, resource: watch.resource }, watch[count])
+    })
+  watched('objects', 'Objects of a kind that a source watches.', 'objects')
+  watched('events', 'Events of watches since the source was started.', 'events')
+  watched('lists', 'Complete reads since the source was started.', 'lists')
+  watched('starts', 'Watches begun since the source was started.', 'watches')
+  watched('failures', 'Failed reads and watches since the source was started.', 'failures')
+  watched('stalls', 'Watches given up for their silence since the source was started.', 'stalls')
+  watched('drift', 'Objects that a list found to be other than the watch had said, since the source was started.', 'drift')
   gauge('endpoints', 'Endpoints of the table by the source that decides about them.', ['source', 'health'], endpoints => {
     for (const [source, byHealth] of countEndpoints(readers.table))
       for (const [health, count] of byHealth) endpoints.set({ source, health }, count)

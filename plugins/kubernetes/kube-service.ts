@@ -1,0 +1,41 @@
+import type { KubeObject } from './resource.ts'
+
+/** What is kept of a Service: its ports, and where it points if it is only a name. */
+export interface KubeService {
+  readonly namespace: string
+  readonly name: string
+  /** Its own ports by name and protocol: `http/TCP` → 80. */
+  readonly ports: ReadonlyMap<string, number>
+  /** Host name of an ExternalName Service, else undefined. */
+  readonly externalName: string | undefined
+}
+
+/** Reads a Service; ExternalName ones that Consul made (label `consul=true`) do not exist (reference/discovery.md 1.3). */
+export function readService(object: KubeObject): KubeService | undefined {
+  const { name, namespace = '', labels } = object.metadata
+  const spec = (object['spec'] ?? {}) as { type?: unknown; externalName?: unknown; ports?: unknown }
+  const external = spec.type === 'ExternalName' && typeof spec.externalName === 'string' ? spec.externalName : undefined
+  if (external !== undefined && labels?.['consul'] === 'true') return undefined
+  const ports = new Map<string, number>()
+  for (const port of (Array.isArray(spec.ports) ? spec.ports : []) as { name?: unknown; port?: unknown; protocol?: unknown }[]) {
+    if (typeof port.port === 'number') ports.set(portKey(port.name, port.protocol), port.port)
+  }
+  return { namespace, name, ports, externalName: external }
+}
+
+/** How a Service's port is found by a slice's, which has its name. */
+export function portKey(name: unknown, protocol: unknown): string {
+  return `${typeof name === 'string' ? name : ''}/${typeof protocol === 'string' && protocol !== '' ? protocol : 'TCP'}`
+}
+
+/** Where a node is. */
+export interface KubeNode {
+  readonly name: string
+  readonly region: string
+  readonly zone: string
+}
+
+/** Reads the well-known labels of a node. */
+export function readNode({ metadata: { name, labels = {} } }: KubeObject): KubeNode {
+  return { name, region: labels['topology.kubernetes.io/region'] ?? '', zone: labels['topology.kubernetes.io/zone'] ?? '' }
+}

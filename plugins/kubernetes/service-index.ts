@@ -1,0 +1,148 @@
+import type { EndpointGroup } from '../../src/model/endpoint-group.ts'
+import type { Endpoint } from '../../src/model/endpoint.ts'
+import { serviceKey } from '../../src/model/service-key.ts'
+import type { Backend } from './backend.ts'
+import type { KubeNode, KubeService } from './kube-service.ts'
+import type { ResourceChange } from './shelf.ts'
+import { translate } from './translate.ts'
+
+const none: readonly Endpoint[] = Object.freeze([])
+
+/**
+ * Joins slices, Services and nodes to groups, one per Service, and knows which of them may have changed. A group is gone when no slice of
+ * its Service has an endpoint, whatever became of the Service itself (reference/discovery.md 3.1 rule 9).
+ */
+export class ServiceIndex {
+  readonly #admitAddress: (address: string) => string
+  readonly #backends = new Map<string, Map<string, Backend>>()
+  readonly #services = new Map<string, KubeService>()
+  readonly #nodes = new Map<string, KubeNode>()
+  readonly #emitted = new Map<string, readonly Endpoint[]>()
+  readonly #resolved = new Map<string, readonly Endpoint[]>()
+  readonly #refusals = new Map<string, readonly string[]>()
+  readonly #dirty = new Set<string>()
+
+  constructor(admitAddress: (address: string) => string) {
+    this.#admitAddress = admitAddress
+  }
+
+  get dirty(): number {
+    return this.#dirty.size
+  }
+
+  takeBackends(changes: readonly ResourceChange<Backend>[]): void {
+    for (const { key, before, after } of changes) {
+      if (before !== undefined && (after === undefined || before.service !== after.service)) {
+        const service = keyOf(before.namespace, before.service)
+        const left = this.#backends.get(service)
+        left?.delete(key)
+        if (left?.size === 0) this.#backends.delete(service)
+        this.#dirty.add(service)
+      }
+      if (after === undefined) continue
+      const service = keyOf(after.namespace, after.service)
+      let backends = this.#backends.get(service)
+      if (backends === undefined) this.#backends.set(service, (backends = new Map<string, Backend>()))
+      backends.set(key, after)
+      this.#dirty.add(service)
+    }
+  }
+
+  takeServices(changes: readonly ResourceChange<KubeService>[]): void {
+    for (const { key, after } of changes) {
+      if (after === undefined) this.#services.delete(key)
+      else this.#services.set(key, after)
+      if (this.#backends.has(key)) this.#dirty.add(key)
+    }
+  }
+
+  takeNodes(changes: readonly ResourceChange<KubeNode>[]): void {
+    const moved = new Set<string>()
+    for (const { before, after } of changes) {
+      const name = (after ?? before)?.name ?? ''
+      if (after === undefined) this.#nodes.delete(name)
+      else this.#nodes.set(name, after)
+      if (before?.region !== after?.region || before?.zone !== after?.zone) moved.add(name)
+    }
+    if (moved.size === 0) return
+    for (const [service, backends] of this.#backends) if (anyOn(backends, moved)) this.#dirty.add(service)
+  }
+
+  /** Endpoints of an ExternalName Service, as its name resolves; none: it is no such Service (any more). */
+  takeResolved(service: string, endpoints: readonly Endpoint[]): void {
+    if (endpoints.length === 0) this.#resolved.delete(service)
+    else this.#resolved.set(service, endpoints)
+    this.#dirty.add(service)
+  }
+
+  services(): Iterable<[string, KubeService]> {
+    return this.#services
+  }
+
+  /** Every group is told again. */
+  repeat(): void {
+    for (const service of this.#backends.keys()) this.#dirty.add(service)
+    for (const service of this.#emitted.keys()) this.#dirty.add(service)
+    for (const service of this.#resolved.keys()) this.#dirty.add(service)
+  }
+
+  /** The next groups that may have changed, at most `limit`. An empty one is given only if the former was not. `all`: also unchanged ones. */
+  take(limit: number, all: boolean): readonly EndpointGroup[] {
+    const groups: EndpointGroup[] = []
+    for (const service of this.#dirty) {
+      if (groups.length >= limit) break
+      this.#dirty.delete(service)
+      const former = this.#emitted.get(service) ?? none
+      const endpoints = this.#translate(service, former)
+      if (endpoints.length === 0 ? former.length === 0 : !all && sameItems(endpoints, former)) continue
+      if (endpoints.length === 0) this.#emitted.delete(service)
+      else this.#emitted.set(service, endpoints)
+      groups.push({ id: service, service: service as EndpointGroup['service'], endpoints })
+    }
+    return groups
+  }
+
+  /** One sentence about what is left out, or an empty one. */
+  notice(): string {
+    const [first] = this.#refusals.values()
+    if (first === undefined) return ''
+    let count = 0
+    for (const { length } of this.#refusals.values()) count += length
+    return `${String(count)} parts of slices are left out, the first: ${first[0] ?? ''}`
+  }
+
+  #translate(service: string, former: readonly Endpoint[]): readonly Endpoint[] {
+    const resolved = this.#resolved.get(service)
+    if (resolved !== undefined) return resolved
+    const backends = this.#backends.get(service)
+    if (backends === undefined) {
+      this.#refusals.delete(service)
+      return none
+    }
+    const { endpoints, refusals } = translate([...backends.values()], {
+      service: this.#services.get(service),
+      nodeOf: name => this.#nodes.get(name),
+      admitAddress: this.#admitAddress,
+      former,
+    })
+    if (refusals.length > 0) this.#refusals.set(service, refusals)
+    else this.#refusals.delete(service)
+    return endpoints
+  }
+}
+
+/** The key of a Service, which is that of its group and of its logical service. */
+function keyOf(namespace: string, name: string): string {
+  return serviceKey(namespace, name)
+}
+
+function anyOn(backends: ReadonlyMap<string, Backend>, nodes: ReadonlySet<string>): boolean {
+  for (const { parts } of backends.values()) {
+    for (const { endpoints } of parts) for (const { node } of endpoints) if (nodes.has(node)) return true
+  }
+  return false
+}
+
+function sameItems(a: readonly Endpoint[], b: readonly Endpoint[]): boolean {
+  return a.length === b.length && a.every((item, index) => item === b[index])
+}
