@@ -179,8 +179,8 @@ class Run {
       // A right to this object alone is enough for this.
       ...(name === undefined ? {} : { fieldSelector: `metadata.name=${name}` }),
       strip,
-      onChanges: (changes, at) => {
-        if (!over()) onChanges(changes, at)
+      onChanges: (changes, at, origin) => {
+        if (!over()) onChanges(changes, at, origin)
       },
       onSynced: isDone,
       onStatus: ({ failure }) => {
