@@ -68,7 +68,9 @@ export const consulSchema = Type.Object({
     Type.Boolean({ description: 'also take sidecar proxies and gateways, which are no services to call', default: false }),
   ),
   ignoreKubernetesSynced: Type.Optional(
-    Type.Boolean({ description: 'leave out instances that consul-k8s copied from a cluster', default: false }),
+    Type.Boolean({
+      description: 'leave out instances that consul-k8s copied from a cluster; left out itself: where a source of type kubernetes is set',
+    }),
   ),
   watches: Type.Optional(
     Type.Object({

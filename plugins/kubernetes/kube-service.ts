@@ -1,26 +1,23 @@
 import type { KubeObject } from './resource.ts'
 
-/** What is kept of a Service: its ports, and where it points if it is only a name. */
+/** What is kept of a Service. */
 export interface KubeService {
   readonly namespace: string
   readonly name: string
   /** Its own ports by name and protocol: `http/TCP` → 80. */
   readonly ports: ReadonlyMap<string, number>
-  /** Host name of an ExternalName Service, else undefined. */
-  readonly externalName: string | undefined
 }
 
 /** Reads a Service; ExternalName ones that Consul made (label `consul=true`) do not exist (reference/discovery.md 1.3). */
 export function readService(object: KubeObject): KubeService | undefined {
   const { name, namespace = '', labels } = object.metadata
-  const spec = (object['spec'] ?? {}) as { type?: unknown; externalName?: unknown; ports?: unknown }
-  const external = spec.type === 'ExternalName' && typeof spec.externalName === 'string' ? spec.externalName : undefined
-  if (external !== undefined && labels?.['consul'] === 'true') return undefined
+  const spec = (object['spec'] ?? {}) as { type?: unknown; ports?: unknown }
+  if (spec.type === 'ExternalName' && labels?.['consul'] === 'true') return undefined
   const ports = new Map<string, number>()
   for (const port of (Array.isArray(spec.ports) ? spec.ports : []) as { name?: unknown; port?: unknown; protocol?: unknown }[]) {
     if (typeof port.port === 'number') ports.set(portKey(port.name, port.protocol), port.port)
   }
-  return { namespace, name, ports, externalName: external }
+  return { namespace, name, ports }
 }
 
 /** How a Service's port is found by a slice's, which has its name. */

@@ -18,7 +18,6 @@ export class ServiceIndex {
   readonly #services = new Map<string, KubeService>()
   readonly #nodes = new Map<string, KubeNode>()
   readonly #emitted = new Map<string, readonly Endpoint[]>()
-  readonly #resolved = new Map<string, readonly Endpoint[]>()
   readonly #refusals = new Map<string, readonly string[]>()
   readonly #dirty = new Set<string>()
 
@@ -68,22 +67,10 @@ export class ServiceIndex {
     for (const [service, backends] of this.#backends) if (anyOn(backends, moved)) this.#dirty.add(service)
   }
 
-  /** Endpoints of an ExternalName Service, as its name resolves; none: it is no such Service (any more). */
-  takeResolved(service: string, endpoints: readonly Endpoint[]): void {
-    if (endpoints.length === 0) this.#resolved.delete(service)
-    else this.#resolved.set(service, endpoints)
-    this.#dirty.add(service)
-  }
-
-  services(): Iterable<[string, KubeService]> {
-    return this.#services
-  }
-
   /** Every group is told again. */
   repeat(): void {
     for (const service of this.#backends.keys()) this.#dirty.add(service)
     for (const service of this.#emitted.keys()) this.#dirty.add(service)
-    for (const service of this.#resolved.keys()) this.#dirty.add(service)
   }
 
   /** The next groups that may have changed, at most `limit`. An empty one is given only if the former was not. `all`: also unchanged ones. */
@@ -112,8 +99,6 @@ export class ServiceIndex {
   }
 
   #translate(service: string, former: readonly Endpoint[]): readonly Endpoint[] {
-    const resolved = this.#resolved.get(service)
-    if (resolved !== undefined) return resolved
     const backends = this.#backends.get(service)
     if (backends === undefined) {
       this.#refusals.delete(service)

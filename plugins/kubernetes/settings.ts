@@ -24,12 +24,6 @@ export const kubernetesSchema = Type.Object({
   nodes: Type.Optional(
     Type.Boolean({ description: 'read nodes, for the region (and zone, where slices have none) of endpoints', default: true }),
   ),
-  externalNames: Type.Optional(
-    Type.Array(Type.String({ minLength: 1 }), {
-      description: 'host names, `*.` in front for all below, that Services of type ExternalName may point to; none by default',
-      default: [],
-    }),
-  ),
   watches: Type.Optional(
     Type.Object({
       stallSeconds: Seconds('a watch without a byte for this long is given up; API servers send something every minute', 90),

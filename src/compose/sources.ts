@@ -5,6 +5,7 @@ import type { KnownBefore } from '../discovery/source-run.ts'
 import { errorText } from '../model/errors.ts'
 import type { Settings, SourceSettings } from '../settings/settings.ts'
 import { consulFromEnvironment } from './consul-from-environment.ts'
+import { besideKubernetes } from './hybrid.ts'
 import { openSource } from './open-source.ts'
 
 export interface SourcesGiven {
@@ -72,7 +73,9 @@ export class Sources {
   }
 
   async #openChanged(settings: Settings, sources: readonly SourceSettings[]): Promise<readonly Opened[]> {
-    const changed = sources.filter(one => this.#open.get(one.name)?.settings !== JSON.stringify(one))
+    const changed = sources
+      .map(one => besideKubernetes(one, settings))
+      .filter(one => this.#open.get(one.name)?.settings !== JSON.stringify(one))
     const { plugins, log } = this.#given
     return Promise.all(
       changed.map(async one => ({ one, settings: JSON.stringify(one), source: await openSource(one, settings, plugins, log) })),

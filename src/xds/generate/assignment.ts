@@ -4,6 +4,7 @@ import type { PoolMode } from '../../model/pool-rule.ts'
 import type { PoolEndpoint, PoolView } from '../../table/reader.ts'
 import { deferResource, type Resource } from '../resource.ts'
 import { encodeAssignment, type LbEndpoint, type LbLocality } from './encode-assignment.ts'
+import { isLastResort, needsLastResort } from './last-resort.ts'
 import { type RankedLocality, rankLocalities } from './rank-localities.ts'
 import { selectEndpoints } from './select-endpoints.ts'
 import { servedHealth } from './served-health.ts'
@@ -36,20 +37,28 @@ const overprovisioning: Readonly<Record<PoolMode, number | undefined>> = {
 export function generateAssignment(spec: AssignmentSpec, pool: PoolView | undefined): Resource {
   return deferResource('endpoint', spec.name, () => {
     const mode = pool?.mode ?? 'union'
-    const ranked = rankLocalities(selectEndpoints(pool, spec), mode === 'weighted')
-    const localities = ranked.map(one => lbLocality(one, spec.probed === true))
+    const endpoints = selectEndpoints(pool, spec)
+    const given = { probed: spec.probed === true, desperate: needsLastResort(endpoints) }
+    const localities = rankLocalities(endpoints, mode === 'weighted').map(one => lbLocality(one, given))
     return encodeAssignment(spec.name, localities, overprovisioning[mode])
   })
 }
 
-function lbLocality({ locality, priority, share: ofLevel, endpoints }: RankedLocality, probed: boolean): LbLocality {
+/** What the status of an endpoint depends on besides itself: whether Envoy checks it too, and whether none of the cluster's is ready. */
+interface StatusGiven {
+  readonly probed: boolean
+  readonly desperate: boolean
+}
+
+function lbLocality({ locality, priority, share: ofLevel, endpoints }: RankedLocality, given: StatusGiven): LbLocality {
   let sum = 0
   for (const { weight } of endpoints) sum += weight
   const share = sum > maxWeightSum ? (maxWeightSum - endpoints.length) / sum : 1
-  return { locality, priority, weight: ofLevel ?? 0, endpoints: endpoints.map(endpoint => lbEndpoint(endpoint, share, probed)) }
+  return { locality, priority, weight: ofLevel ?? 0, endpoints: endpoints.map(endpoint => lbEndpoint(endpoint, share, given)) }
 }
 
-function lbEndpoint(endpoint: PoolEndpoint, share: number, probed: boolean): LbEndpoint {
+function lbEndpoint(endpoint: PoolEndpoint, share: number, { probed, desperate }: StatusGiven): LbEndpoint {
   const { address, port, weight } = endpoint
-  return { address, port, status: statusOf[servedHealth(endpoint, probed)], weight: Math.max(1, Math.floor(weight * share)) }
+  const health = desperate && isLastResort(endpoint) ? 'degraded' : servedHealth(endpoint, probed)
+  return { address, port, status: statusOf[health], weight: Math.max(1, Math.floor(weight * share)) }
 }
