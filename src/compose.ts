@@ -79,7 +79,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     overrides: service => operate.overrides.of(service),
   })
   const state = openState(settings, clock, log)
-  const operate = openOperate({ state, clock, log, table })
+  const operate = openOperate({ state, clock, log, table, settings })
   const kept = keepTable(table, { settings, state, clock, log })
   const knowledge = new TableKnowledge(
     table,
@@ -195,6 +195,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     scheduler.flushStructureNow()
     log.info({ seconds: (clock.wall() - startedAt) / 1000, synced: host.allSynced }, 'ready')
     gate.release()
+    operate.settled()
   }
   const host = new SourceHost({ sink: kept.sink, wanted, clock, random, guardsOf: service => guards.get(service) }, () => {
     reconciler.confirm()
@@ -248,6 +249,8 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
       select: selectEndpoints,
       leases,
       overrides: operate.overrides,
+      ledger: operate.ledger,
+      record: event => operate.ledger.record({ ...event, revision: table.revision }),
       ready,
       metrics: metrics.registry,
     },

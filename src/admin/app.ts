@@ -9,6 +9,7 @@ import { addAgents } from './routes/agents.ts'
 import { addConflicts } from './routes/conflicts.ts'
 import type { RouteContext } from './routes/context.ts'
 import { addEndpoints } from './routes/endpoints.ts'
+import { addEvents } from './routes/events.ts'
 import { addHealth } from './routes/health.ts'
 import { addOverrides } from './routes/overrides.ts'
 import { addObjects } from './routes/objects.ts'
@@ -59,7 +60,18 @@ export function createAdmin(readers: AdminReaders, { tokens = [], tls, log }: Ad
   app.register(
     api => {
       const context: RouteContext = { readers, waits }
-      for (const add of [addStatus, addSources, addServices, addEndpoints, addProxies, addObjects, addAgents, addConflicts, addOverrides])
+      for (const add of [
+        addStatus,
+        addSources,
+        addServices,
+        addEndpoints,
+        addProxies,
+        addObjects,
+        addAgents,
+        addConflicts,
+        addOverrides,
+        addEvents,
+      ])
         add(api, context)
     },
     { prefix: '/api/v1' },

@@ -3,6 +3,7 @@ import type { SourcesReader } from '../discovery/status.ts'
 import type { AssignmentSpec } from '../ir/assignment.ts'
 import type { RouteTable } from '../ir/route-table.ts'
 import type { ObjectsReader } from '../manifests/objects-reader.ts'
+import type { LedgerEvent, LedgerReader } from '../table/ledger.ts'
 import type { OverrideDesk } from '../table/overrides.ts'
 import type { PoolEndpoint, PoolView, TableReader } from '../table/reader.ts'
 import type { ProxiesReader } from '../xds/status.ts'
@@ -25,6 +26,9 @@ export interface AdminReaders {
   /** Clusters that no route made but a client's request (proxyless gRPC). */
   dynamicAssignments?(): readonly AssignmentSpec[]
   readonly overrides: OverrideDesk
+  readonly ledger: LedgerReader
+  /** Notes what a user did in the ledger. */
+  record(event: Pick<LedgerEvent, 'service' | 'cause' | 'sources' | 'actor' | 'text'>): void
   leases(): readonly Lease[]
   ready(): Readiness
   readonly metrics: { readonly contentType: string; metrics(): Promise<string> }

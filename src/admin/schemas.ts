@@ -49,7 +49,14 @@ const endpointFilters = {
   q: Type.Optional(Type.String({ description: 'part of the service, address, id or a tag' })),
 }
 export const endpointsQuery = Type.Object({ ...pageKeys, namespace: Type.Optional(Type.String()), ...endpointFilters }, closed)
-export const serviceEndpointsQuery = Type.Object({ ...pageKeys, ...endpointFilters }, closed)
+export const serviceEndpointsQuery = Type.Object(
+  {
+    ...pageKeys,
+    ...endpointFilters,
+    at: Type.Optional(Type.String({ description: 'as they were then, by the ledger: ISO 8601, or how long ago (15m); no filters then' })),
+  },
+  closed,
+)
 export const explainQuery = Type.Object({ address: Type.String({ description: 'IP:PORT, or [IPv6]:PORT' }), ...blockingKeys }, closed)
 export const conflictsQuery = Type.Object(
   {

@@ -27,6 +27,12 @@ export interface ListBody<Item> {
   readonly warnings?: readonly string[]
 }
 
+/** One server-sent event; its data is JSON. */
+export interface StreamEvent {
+  readonly event: string
+  readonly data: unknown
+}
+
 /** A request that takes longer is given up: the gateway hangs. A blocking query adds its wait. */
 const patienceMs = 30_000
 
@@ -52,6 +58,29 @@ export class AdminClient {
   /** Has something done that takes no further words. */
   async post<Body>(path: string): Promise<Body> {
     return (await this.#send<Body>(this.#url(path), { method: 'POST', signal: AbortSignal.timeout(patienceMs) })).body
+  }
+
+  /** Server-sent events after one, until the server or the signal ends them. */
+  async *stream(path: string, query: Query, after: number | undefined, signal: AbortSignal): AsyncGenerator<StreamEvent> {
+    const url = this.#url(path)
+    for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, String(value))
+    const headers = { ...this.#headers, accept: 'text/event-stream', ...(after === undefined ? {} : { 'last-event-id': String(after) }) }
+    let rest = ''
+    try {
+      const response = await fetch(url, { headers, signal })
+      if (!response.ok || response.body === null) throw this.#refused(response.status, parse(await response.text()))
+      for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+        const parts = (rest + chunk).split('\n\n')
+        rest = parts.pop() ?? ''
+        for (const part of parts) {
+          const lines = new Map(part.split('\n').map(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]))
+          const data = lines.get('data')
+          if (data !== undefined) yield { event: lines.get('event') ?? 'message', data: parse(data) }
+        }
+      }
+    } catch (error) {
+      throw error instanceof CliError ? error : this.#unreachable(error)
+    }
   }
 
   /** Puts a body in its place. */

@@ -55,6 +55,12 @@ export const commands: readonly CommandEntry[] = [
     summary: overrideSummaries[action],
     load: async () => (await import('./override.ts')).registerOf(action),
   })),
+  {
+    name: 'history',
+    summary: 'what became of the endpoints of a service, why, by whom',
+    load: async () => (await import('./history.ts')).register,
+  },
+  { name: 'events', summary: 'what happens, as it happens', load: async () => (await import('./events.ts')).register },
   { name: 'unset', summary: 'take an override back', load: async () => (await import('./unset.ts')).register },
   {
     name: 'schema',

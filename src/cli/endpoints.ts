@@ -1,7 +1,10 @@
+import type { SeenBody } from '../admin/ledger-schemas.ts'
 import type { EndpointBody } from '../admin/schemas.ts'
 import { AdminClient } from './client.ts'
 import type { Register } from './command.ts'
 import { addListOptions, showList } from './list-command.ts'
+import { CliError } from './io.ts'
+import { seenAddress } from './seen.ts'
 import type { View, ViewOptions } from './output.ts'
 import { findService, servicePath } from './service-name.ts'
 import { ageText, cut } from './words.ts'
@@ -43,6 +46,21 @@ interface Options extends ViewOptions {
   readonly watch?: true
   readonly source?: string
   readonly port?: string
+  readonly at?: string
+}
+
+const viewOfPast: View<SeenBody> = {
+  columns: [
+    { head: 'ADDRESS', value: seenAddress },
+    { head: 'HEALTH', value: one => one.health },
+    { head: 'PRESENCE', value: one => one.presence },
+    { head: 'SERVED', value: one => (one.served ? 'yes' : 'no') },
+    { head: 'SOURCES', value: one => one.sources.join(', ') },
+    { head: 'WEIGHT', value: one => one.weight },
+    { head: 'REASON', value: one => cut(one.reasons.map(reason => reason.text).join('; '), 80) },
+  ],
+  name: seenAddress,
+  none,
 }
 
 /** `isthmus endpoints [SERVICE]`. */
@@ -53,8 +71,17 @@ export const register: Register = (program, context) => {
     .description('Endpoints, their health, and who says so.')
     .option('--source <name>', 'only those this source knows')
     .option('--port <port>', 'only this port, by number or name')
+    .option('--at <time>', 'as they were then: ISO 8601, or how long ago (15m)')
   addListOptions(command).action(async (service: string | undefined, options: Options) => {
-    const { source, port } = options
+    const { source, port, at } = options
+    if (at !== undefined) {
+      if (service === undefined) throw new CliError(2, '--at wants a service')
+      if (source !== undefined || port !== undefined || options.watch === true)
+        throw new CliError(2, '--at shows all that there was: leave out --source, --port and --watch')
+      const path = servicePath(await findService(new AdminClient(options, context.io), service))
+      await showList<SeenBody>(context, options, `${path}/endpoints`, { at }, viewOfPast)
+      return
+    }
     if (service === undefined) {
       await showList<EndpointBody>(context, options, '/endpoints', { source, port }, viewOfAll)
       return

@@ -1,5 +1,8 @@
 import type { Clock, SourceLog } from '../discovery/contract.ts'
 import { Overrides, overridesPart } from '../operate/overrides.ts'
+import { Ledger, ledgerPart } from '../operate/ledger.ts'
+import type { Settings } from '../settings/settings.ts'
+import { errorText } from '../model/errors.ts'
 import type { EndpointTable } from '../table/endpoint-table.ts'
 import type { State } from './state.ts'
 
@@ -8,25 +11,52 @@ export interface OperateGiven {
   readonly clock: Clock
   readonly log: SourceLog
   readonly table: EndpointTable
+  readonly settings: Pick<Settings, 'ledger'>
 }
 
-/** What operators decide, wired to the table and the embedded database. */
+/** What operators decide and what happened, wired to the table and the embedded database. */
 export interface Operate {
   readonly overrides: Overrides
+  readonly ledger: Ledger
+  /** All sources were read, or long enough waited for. */
+  settled(): void
   /** Reads what was kept; before any source tells anything. */
   start(): void
   stop(): void
 }
 
-export function openOperate({ state, clock, log, table }: OperateGiven): Operate {
+export function openOperate({ state, clock, log, table, settings }: OperateGiven): Operate {
+  const ledger = new Ledger({
+    clock,
+    database: state.database(ledgerPart),
+    writer: write => state.writeBehind(ledgerPart, write),
+    maxAgeMs: settings.ledger.days * 86_400_000,
+    maxBytes: settings.ledger.megabytes * 1_000_000,
+  })
   const overrides = new Overrides({
     clock,
     log,
     database: state.database(overridesPart),
     writer: write => state.writeBehind(overridesPart, write),
     changed: services => table.overridesChanged(services, clock.now()),
-    record: ({ what, override: { id, service, address, port, action, reason }, actor }) =>
-      log.info({ what, id, service, address, port, action, reason, actor }, 'an operator decided about an endpoint'),
+    record({ what, override, actor }) {
+      const { id, service, address, port, action, reason } = override
+      log.info({ what, id, service, address, port, action, reason, actor }, 'an operator decided about an endpoint')
+      ledger.recordOverride({ what, override, actor }, table.revision)
+    },
   })
-  return { overrides, start: () => overrides.load(), stop: () => overrides.close() }
+  table.onChange(change => ledger.note(change))
+  return {
+    overrides,
+    ledger,
+    start: () => overrides.load(),
+    settled() {
+      try {
+        ledger.settle(new Set([...table.pools()].map(pool => pool.service)), table.revision)
+      } catch (error) {
+        log.error({ code: 'state-unusable', part: ledgerPart.name }, errorText(error))
+      }
+    },
+    stop: () => overrides.close(),
+  }
 }

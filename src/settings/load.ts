@@ -81,6 +81,7 @@ export function loadSettings(input: SettingsInput): Settings {
     id: raw.id ?? hostname(),
     ambassadorId: typeof ambassadorId === 'string' ? [ambassadorId] : ambassadorId,
     state: { path: statePath === ':memory:' ? statePath : absolutePath(statePath, folderOf('state.path')) },
+    ledger: { days: raw.ledger?.days ?? 7, megabytes: raw.ledger?.megabytes ?? 256 },
     xds: {
       listen: address(raw.xds?.listen ?? '127.0.0.1:18000'),
       ...tlsOf('xds'),

@@ -101,6 +101,17 @@ export const settingsSchema = Type.Object(
     state: Type.Optional(
       Type.Object({ path: Type.Optional(path('folder of the embedded database (./state); ":memory:" keeps nothing')) }, closed),
     ),
+    ledger: Type.Optional(
+      Type.Object(
+        {
+          days: Type.Optional(
+            Type.Number({ exclusiveMinimum: 0, maximum: 3650, description: 'how long changes of endpoints are remembered (7)' }),
+          ),
+          megabytes: Type.Optional(Type.Number({ minimum: 1, maximum: 1_000_000, description: 'the oldest go beyond this size (256)' })),
+        },
+        { ...closed, description: 'the history of endpoints, kept in the embedded database' },
+      ),
+    ),
     xds: Type.Optional(
       Type.Object(
         {

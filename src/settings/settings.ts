@@ -6,6 +6,8 @@ export interface Settings {
   readonly ambassadorId: readonly string[]
   /** `path` is a folder, or `:memory:` to keep nothing. */
   readonly state: { readonly path: string }
+  /** Bounds of the history of endpoints. */
+  readonly ledger: { readonly days: number; readonly megabytes: number }
   readonly xds: {
     readonly listen: ListenAddress
     readonly tls?: TlsFiles

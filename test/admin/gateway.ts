@@ -9,6 +9,8 @@ import { emptyRouteTable, type RouteTable } from '../../src/ir/route-table.ts'
 import type { ObjectStatus } from '../../src/manifests/status.ts'
 import { type Endpoint, makeEndpoint } from '../../src/model/endpoint.ts'
 import { serviceKey } from '../../src/model/service-key.ts'
+import type { Ledger } from '../../src/operate/ledger.ts'
+import { testLedger } from '../operate/test-ledger.ts'
 import { testOverrides } from '../operate/test-overrides.ts'
 import type { Overrides } from '../../src/operate/overrides.ts'
 import { EndpointTable } from '../../src/table/endpoint-table.ts'
@@ -63,7 +65,9 @@ export class FakeGateway {
     after: () => () => undefined,
     overrides: service => this.overrides.of(service),
   })
-  readonly overrides: Overrides = testOverrides(this.table, this.clock)
+  readonly overrides: Overrides = testOverrides(this.table, this.clock, {
+    record: event => this.ledger.recordOverride(event, this.table.revision),
+  })
   readonly resyncs: string[] = []
   sources: SourceStatus[] = [
     sourceStatus({ name: 'dc1', type: 'consul', ageSeconds: 1.5 }),
@@ -89,6 +93,8 @@ export class FakeGateway {
     },
   ]
   readiness: Readiness = { ready: true, checks: [{ name: 'sources', ok: true, detail: 'all synced' }] }
+
+  readonly ledger: Ledger = testLedger(this.table, this.clock)
 
   constructor() {
     this.put('dc1', 'default/web', [
@@ -140,6 +146,8 @@ export class FakeGateway {
       select: selectEndpoints,
       leases: () => this.leases,
       overrides: this.overrides,
+      ledger: this.ledger,
+      record: event => this.ledger.record({ ...event, revision: this.table.revision }),
       ready: () => this.readiness,
       metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', metrics: () => Promise.resolve('isthmus_build_info 1\n') },
     }

@@ -21,7 +21,7 @@ function stage(t: Test, { path = ':memory:', clock = makeTestClock() } = {}) {
     after: () => () => undefined,
     overrides: service => overrides.of(service),
   })
-  const overrides = testOverrides(table, clock, { path, events })
+  const overrides = testOverrides(table, clock, { path, record: event => events.push(event) })
   overrides.load()
   t.teardown(() => overrides.close())
   table.apply(

@@ -5,7 +5,11 @@ import { WriteBehind } from '../../src/state/write-behind.ts'
 import type { EndpointTable } from '../../src/table/endpoint-table.ts'
 
 /** Overrides of a table, kept in a file or in memory. */
-export function testOverrides(table: EndpointTable, clock: Clock, { path = ':memory:', events = [] as OverrideEvent[] } = {}): Overrides {
+export function testOverrides(
+  table: EndpointTable,
+  clock: Clock,
+  { path = ':memory:', record = (_event: OverrideEvent): void => undefined } = {},
+): Overrides {
   const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
   return new Overrides({
     clock,
@@ -13,6 +17,6 @@ export function testOverrides(table: EndpointTable, clock: Clock, { path = ':mem
     database: new Database({ ...overridesPart, path, wall: () => clock.wall(), onDamage: () => undefined }),
     writer: write => new WriteBehind({ clock, write, onFailure: () => undefined }),
     changed: services => table.overridesChanged(services, clock.now()),
-    record: event => void events.push(event),
+    record,
   })
 }

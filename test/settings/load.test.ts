@@ -43,6 +43,7 @@ t.test('without a file everything has its default, and ./manifests is read if it
     id: hostname(),
     ambassadorId: ['default'],
     state: { path: join(cwd, 'state') },
+    ledger: { days: 7, megabytes: 256 },
     xds: { listen: { host: '127.0.0.1', port: 18_000 } },
     admin: { listen: { host: '127.0.0.1', port: 8877 }, tokens: [] },
     agents: { listen: { host: '127.0.0.1', port: 18_090 } },
@@ -156,7 +157,7 @@ t.test('each mistake is named with its line, key and what was meant', async t =>
     [
       'unknown section',
       'zzz: 1\n',
-      'isthmus.yaml:1: zzz: unknown key; known here: id, ambassadorId, state, xds, admin, agents, envoy, defaults, manifests, sources, startup, log',
+      'isthmus.yaml:1: zzz: unknown key; known here: id, ambassadorId, state, ledger, xds, admin, agents, envoy, defaults, manifests, sources, startup, log',
     ],
     ['wrong type', 'envoy:\n  adminPort: "x"\n', 'isthmus.yaml:2: envoy.adminPort: must be a whole number, not "x"'],
     ['number out of range', 'envoy: { adminPort: 70000 }\n', 'isthmus.yaml:1: envoy.adminPort: must be <= 65535, not 70000'],

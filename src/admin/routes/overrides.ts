@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import { serviceKey } from '../../model/service-key.ts'
 import type { TableReader } from '../../table/reader.ts'
@@ -9,6 +9,7 @@ import { actorRequest, overrideBody, type OverrideBody, overrideParams, override
 import { page } from '../paging.ts'
 import { invalid } from '../problem.ts'
 import { listQuery, noQuery, pageBody } from '../schemas.ts'
+import { actorOf } from '../actor.ts'
 import { answer, type RouteContext } from './context.ts'
 
 const order = {
@@ -75,7 +76,7 @@ export function addOverrides(app: FastifyInstance, context: RouteContext): void 
         action,
         ...(value === undefined ? {} : { value }),
         reason: reason.trim(),
-        actor: actorOf(request),
+        actor: actorOf(request, request.body),
         ...(ttlSeconds === undefined ? {} : { ttlMs: ttlSeconds * 1000 }),
       })
       return bodyOf(state, table)
@@ -88,16 +89,11 @@ export function addOverrides(app: FastifyInstance, context: RouteContext): void 
       schema: { summary: 'Take an override back', tags, params: overrideParams, querystring: noQuery, response: { 200: actorRequest } },
     },
     request => {
-      const actor = actorOf(request)
+      const actor = actorOf(request, request.body)
       overrides.remove(request.params.id, actor)
       return { actor }
     },
   )
-}
-
-/** Who does it: the name of the token counts; without tokens, who the request says it is. */
-function actorOf(request: FastifyRequest<{ Body: { readonly actor?: string } | undefined }>): string {
-  return request.tokenName ?? request.body?.actor?.trim() ?? 'anonymous'
 }
 
 function bodyOf({ override, setAt, kept }: OverrideState, table: TableReader): OverrideBody {

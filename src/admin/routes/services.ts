@@ -8,6 +8,7 @@ import { conflictCounts } from '../bodies/conflict.ts'
 import { endpointBodyOf, sourceAges } from '../bodies/endpoint.ts'
 import { clustersByService, serviceBodyOf } from '../bodies/service.ts'
 import { explain, parseAddress } from '../explain.ts'
+import { endpointsAt, pastTime } from '../past.ts'
 import { page } from '../paging.ts'
 import type { AdminReaders } from '../readers.ts'
 import * as schemas from '../schemas.ts'
@@ -82,6 +83,12 @@ export function addServices(app: FastifyInstance, context: RouteContext): void {
     },
     (request, reply) => {
       const key = keyOf(request.params)
+      const { at } = request.query
+      if (at !== undefined) {
+        const items = endpointsAt(readers, key, pastTime(at, 'at', readers.clock.wall()))
+        // What the ledger keeps of an endpoint is less than what is known of one that is there.
+        return reply.serializer(JSON.stringify).send({ items: items.map(one => ({ service: key, ...one })), total: items.length })
+      }
       poolOf(key, readers)
       return answer(context, request, reply, { service: key }, () => {
         const ages = sourceAges(readers.sources.statuses())

@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox'
 import { IsthmusError } from '../../model/errors.ts'
 import { didYouMean } from '../../model/nearest.ts'
 import { sourceBodyOf } from '../bodies/source.ts'
+import { actorOf } from '../actor.ts'
 import { page } from '../paging.ts'
 import { blockingQuery, listQuery, noQuery, pageBody, sourceBody, type SourceBody, sourceParams } from '../schemas.ts'
 import { answer, type RouteContext } from './context.ts'
@@ -23,6 +24,8 @@ const order = {
 export function addSources(app: FastifyInstance, context: RouteContext): void {
   const { sources } = context.readers
   const tags = ['sources']
+  const did = (cause: 'resync' | 'release-guard', source: string, actor: string, text: string): void =>
+    context.readers.record({ service: undefined, cause, sources: [source], actor, text })
   const unknown = (name: string) => {
     const names = sources.statuses().map(source => source.name)
     const hint = didYouMean(name, names)
@@ -65,6 +68,7 @@ export function addSources(app: FastifyInstance, context: RouteContext): void {
     (request, reply) => {
       const { name } = request.params
       if (!sources.resync(name)) throw unknown(name)
+      did('resync', name, actorOf(request), `source ${name} is read anew`)
       return reply.code(202).send({ name, resync: 'started' })
     },
   )
@@ -81,9 +85,11 @@ export function addSources(app: FastifyInstance, context: RouteContext): void {
         response: { 200: Type.Object({ name: Type.String(), released: Type.Integer({ description: 'endpoints' }) }) },
       },
     },
-    ({ params: { name } }) => {
+    request => {
+      const { name } = request.params
       const released = sources.releaseGuard(name)
       if (released === undefined) throw unknown(name)
+      did('release-guard', name, actorOf(request), `${String(released)} endpoints that the guard of ${name} held were given up`)
       return { name, released }
     },
   )

@@ -1,0 +1,127 @@
+import type { ServiceKey } from '../model/service-key.ts'
+import { causeOf, changesBetween, type LedgerEvent, seen } from '../table/ledger.ts'
+import type { PoolView, TableChange } from '../table/reader.ts'
+
+/** What waits to be written: an event as it is, or two views whose difference is still to be found. */
+export type Pending = { readonly event: LedgerEvent } | PendingChange
+
+/** From here on changes of one service are told in one. */
+const plenty = 20_000
+/** More than this of users' doings never wait; the oldest are given up, and it is told. */
+const maxEvents = 10_000
+
+/** A service's views before and after; further changes may be put on top. */
+export class PendingChange {
+  readonly service: ServiceKey
+  readonly #before: PoolView | undefined
+  readonly change: { after: PoolView; at: number; revision: number; count: number }
+  readonly #actorOf: (override: string) => string | undefined
+
+  constructor(before: PoolView | undefined, change: PendingChange['change'], actorOf: (override: string) => string | undefined) {
+    this.service = change.after.service
+    this.#before = before
+    this.change = change
+    this.#actorOf = actorOf
+  }
+
+  get hasBefore(): boolean {
+    return this.#before !== undefined
+  }
+
+  meta(): Pick<LedgerEvent, 'at' | 'revision' | 'service'> & { readonly merged?: number } {
+    const { at, revision, count } = this.change
+    return { at, revision, service: this.service, ...(count === 1 ? {} : { merged: count }) }
+  }
+
+  /** Undefined when no endpoint differs. */
+  find(): LedgerEvent | undefined {
+    const changes = changesBetween(this.#before, this.change.after)
+    if (changes.length === 0) return undefined
+    const { cause, sources, overrides, actor } = causeOf(this.#before, this.change.after, changes)
+    return {
+      ...this.meta(),
+      ...{ cause, sources, text: '' },
+      actor: actor ?? overrides.map(this.#actorOf).find(one => one !== undefined),
+      before: changes.flatMap(({ before }) => (before === undefined ? [] : [seen(before)])),
+      after: changes.flatMap(({ after }) => (after === undefined ? [] : [seen(after)])),
+    }
+  }
+}
+
+/**
+ * What happened and is not written yet, in order. Bounded: when there is plenty, changes of a service join the one that already waits, so
+ * that what is lost is only the steps between, which the entry counts; users' doings beyond their bound are counted and told.
+ */
+export class PendingChanges {
+  #queue: Pending[] = []
+  #head = 0
+  #events = 0
+  #lost = 0
+  readonly #lastOf = new Map<ServiceKey, PendingChange>()
+  /** Who took an override back, until the endpoints followed. */
+  readonly #endedBy = new Map<string, string>()
+
+  get size(): number {
+    return this.#queue.length - this.#head
+  }
+
+  note(change: TableChange, at: number): void {
+    for (const { before, after } of change.pools) {
+      const waiting = this.size >= plenty ? this.#lastOf.get(after.service) : undefined
+      if (waiting !== undefined) {
+        Object.assign(waiting.change, { after, at, revision: change.revision, count: waiting.change.count + 1 })
+        continue
+      }
+      const pending = new PendingChange(before, { after, at, revision: change.revision, count: 1 }, id => this.#endedBy.get(id))
+      this.#lastOf.set(after.service, pending)
+      this.#queue.push(pending)
+    }
+  }
+
+  /** @param override the one that ended by it */
+  record(event: LedgerEvent, override?: string): void {
+    if (this.#events >= maxEvents) {
+      this.#lost++
+      return
+    }
+    if (override !== undefined && event.actor !== undefined) {
+      if (this.#endedBy.size > maxEvents) this.#endedBy.clear()
+      this.#endedBy.set(override, event.actor)
+    }
+    this.#events++
+    this.#queue.push({ event })
+  }
+
+  /** The oldest; undefined: nothing waits. */
+  take(): Pending | undefined {
+    const next = this.#queue[this.#head]
+    if (next === undefined) {
+      this.#queue = []
+      this.#head = 0
+      return undefined
+    }
+    this.#head++
+    if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head)
+      this.#head = 0
+    }
+    if (next instanceof PendingChange) {
+      if (this.#lastOf.get(next.service) === next) this.#lastOf.delete(next.service)
+      return next
+    }
+    this.#events--
+    if (this.#lost > 0) {
+      const text = `${String(this.#lost)} entries were given up because they could not be written`
+      this.#lost = 0
+      this.record({ ...next.event, service: undefined, cause: 'lost', sources: [], actor: undefined, text, before: [], after: [] })
+    }
+    return next
+  }
+
+  /** What was taken could not be written: it is the oldest again. */
+  giveBack(taken: readonly Pending[]): void {
+    this.#queue = [...taken, ...this.#queue.slice(this.#head)]
+    this.#head = 0
+    for (const one of taken) if (!(one instanceof PendingChange)) this.#events++
+  }
+}
