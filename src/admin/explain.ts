@@ -143,16 +143,28 @@ function clusterStep({ name, assignment, origins }: ServiceCluster, endpoint: Po
   return { code: 'cluster-skips', text: `cluster ${name}${from} does not take it: ${whySkipped(assignment, endpoint)}`, data }
 }
 
-function whySkipped({ members, port }: ServiceCluster['assignment'], endpoint: PoolEndpoint): string {
+function whySkipped({ members, port, subset }: ServiceCluster['assignment'], endpoint: PoolEndpoint): string {
   if (endpoint.protocol === 'udp') return 'clusters are TCP, this port is UDP'
   if (endpoint.excluded === true) return `it is left out: ${endpoint.reasons.at(-1)?.text ?? ''}`
   if (members.kind === 'type' && !endpoint.evidence.some(one => one.sourceType === members.type))
     return `its resolver takes endpoints of ${members.type} sources only`
   if (members.kind === 'source' && !endpoint.evidence.some(one => one.source === members.source))
     return `its resolver takes endpoints of source ${members.source} only`
+  if (subset !== undefined && isOutside(endpoint, subset)) return 'it takes a subset of the pool, whose tags or metadata this does not have'
   const { portName } = endpoint.winner.endpoint
   const has = portName === '' ? `port ${endpoint.port} without a name` : `port ${endpoint.port} "${portName}"`
   return `it wants ${portText(port)}, this is ${has} of an instance with several ports`
+}
+
+/** Whether no step of a subset can take it, whatever its port. */
+function isOutside({ winner: { endpoint } }: PoolEndpoint, subset: NonNullable<ServiceCluster['assignment']['subset']>): boolean {
+  return subset.every(
+    step =>
+      step !== 'any' &&
+      Object.entries(step).some(
+        ([key, value]) => endpoint.meta[key] !== value && !(key.startsWith('tag:') && endpoint.tags.includes(key.slice(4))),
+      ),
+  )
 }
 
 function portText(port: PortSelector): string {

@@ -8,9 +8,14 @@ export interface AssignmentSpec {
   readonly service: ServiceKey
   readonly port: PortSelector
   readonly members: MemberFilter
+  /** Only these of the pool, the first that there are: each step is a priority. Undefined: all. */
+  readonly subset?: readonly SubsetStep[]
   /** The cluster finds out itself which endpoints are dead: it has outlier detection or active health checks. */
   readonly probed?: true
 }
+
+/** Keys and values that an endpoint's metadata must have (`tag:NAME`: "true" for a tag), or any endpoint. */
+export type SubsetStep = Readonly<Record<string, string>> | 'any'
 
 export type { PortSelector }
 

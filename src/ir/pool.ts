@@ -1,3 +1,5 @@
+import type { IrHealthCheck } from './cluster-options.ts'
+
 /** What a ServicePool says about every cluster that uses it. */
 export interface IrPool {
   /** The shares of localities count: mode `weighted`, where each member is a locality. */
@@ -6,6 +8,8 @@ export interface IrPool {
   readonly panicThreshold: number
   /** A new endpoint takes this long to get its full share; 0: at once. */
   readonly slowStartSeconds: number
+  /** Active checks of every endpoint; none: an empty list. */
+  readonly healthChecks: readonly IrHealthCheck[]
   readonly outlierDetection?: {
     readonly consecutive5xx: number
     readonly baseEjectionSeconds: number

@@ -1,4 +1,5 @@
 import { didYouMean } from '../model/nearest.ts'
+import { durationMs } from './check-values.ts'
 import type { Finding, KindFindings } from './checked-object.ts'
 import type { ServicePoolSpec } from './schema/service-pool.ts'
 
@@ -126,7 +127,10 @@ function checkLimits({ outlierDetection, healthChecks = [] }: ServicePoolSpec): 
       path: ['spec', 'outlierDetection', 'maxEjectionPercent'],
       text: '0 would never eject anything; leave outlierDetection out',
     })
-  for (const [index, { health_check: check }] of healthChecks.entries()) {
+  for (const [index, { health_check: check, timeout, interval }] of healthChecks.entries()) {
+    for (const [key, value] of Object.entries({ timeout, interval }))
+      if (value !== undefined && durationMs(value) < 1)
+        found.push({ path: ['spec', 'healthChecks', index, key], text: `${value} is less than 1ms` })
     if ((check.http === undefined) === (check.grpc === undefined))
       found.push({ path: ['spec', 'healthChecks', index, 'health_check'], text: 'must have exactly one of http and grpc' })
   }

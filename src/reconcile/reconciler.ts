@@ -127,7 +127,10 @@ export class Reconciler {
 function isProbed(cluster: IrCluster): boolean {
   const pool = cluster.kind === 'eds' ? cluster.pool : undefined
   const { options } = cluster
-  return pool?.outlierDetection !== undefined || options?.outlierDetection !== undefined || options?.healthChecks !== undefined
+  const poolChecks = (pool?.healthChecks.length ?? 0) > 0
+  return (
+    poolChecks || pool?.outlierDetection !== undefined || options?.outlierDetection !== undefined || options?.healthChecks !== undefined
+  )
 }
 
 function sameSpec(a: AssignmentSpec | undefined, b: AssignmentSpec): boolean {

@@ -201,3 +201,68 @@ t.test('an endpoint that is removed goes out as draining first, and is dropped a
   t.same(Object.keys(await share(stage, '/pay/', 60)), ['backend-1'])
   await eventually('dropped', async () => (await endpoints()).length === 1)
 })
+
+t.test('subsets: the wanted endpoints, those of the fallback when there are none that work, and nothing where none is allowed', async t => {
+  const backends = await startBackends(3)
+  t.teardown(() => stopBackends(backends))
+  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const register = (index: number, health: string, more: object) =>
+    stage.registerVm(`vm-${String(index)}`, [vmService('modern', backends[index]?.port ?? 0, { health, ...more })])
+  const v1 = { meta: { version: '1' } }
+  await register(0, 'healthy', v1)
+  await register(1, 'healthy', { meta: { version: '2' } })
+  await register(2, 'healthy', { tags: ['beta'] })
+  const subsets = [
+    { name: 'v1', match: { version: '1' }, fallback: 'v2' },
+    { name: 'v2', match: { version: '2' } },
+    { name: 'beta', match: { 'tag:beta': 'true' }, fallback: 'any' },
+  ]
+  await stage.manifests('pool', [
+    poolObject({ members: [vm], subsets }),
+    mappingObject('v1', { prefix: '/v1/', service: 'payments#v1' }),
+    mappingObject('v2', { prefix: '/v2/', service: 'payments#v2' }),
+    mappingObject('beta', { prefix: '/beta/', service: 'payments#beta' }),
+    mappingObject('v9', { prefix: '/v9/', service: 'payments#v9' }),
+    mappingObject('none', { prefix: '/none/', service: 'nothing#v1' }),
+  ])
+  for (const [path, instance] of [
+    ['/v1/', 1],
+    ['/v2/', 2],
+    ['/beta/', 3],
+  ] as const) {
+    await stage.answers(path, answer => answer.status === 200)
+    t.same(await share(stage, path, 60), { [`backend-${String(instance)}`]: 60 }, path)
+  }
+  type Objects = { readonly items: readonly { readonly name: string; readonly problems: readonly { readonly text: string }[] }[] }
+  const { items } = await stage.api<Objects>('/api/v1/objects?state=refused')
+  t.match(items, [
+    { name: 'none', problems: [{ text: /there is no ServicePool of this name/ }] },
+    { name: 'v9', problems: [{ text: /no subset "v9"/ }] },
+  ])
+  await register(0, 'unhealthy', v1)
+  await eventually('v1 falls back to v2', async () => (await share(stage, '/v1/', 40))['backend-2'] === 40)
+  await register(1, 'unhealthy', { meta: { version: '2' } })
+  await eventually('v2 falls back to nothing', async () => (await share(stage, '/v2/', 20))['503'] === 20)
+  await eventually('so does v1', async () => (await share(stage, '/v1/', 20))['503'] === 20)
+})
+
+t.test('active health checks and outlier detection of a pool take out what the registries believe to be well', async t => {
+  const { stage, backends, modern } = await scene(t, 2)
+  await modern([0], [1])
+  const checks = [{ timeout: '300ms', interval: '200ms', unhealthy_threshold: 1, health_check: { http: { path: '/health' } } }]
+  await stage.manifests('pool', [
+    poolObject({ members: [vm], healthChecks: checks, slowStartSeconds: 1, outlierDetection: { consecutive5xx: 3 } }),
+    mappingObject('pay', { prefix: '/pay/', service: 'payments' }),
+  ])
+  await served(stage, 2)
+  await eventually(
+    'both answer',
+    async () =>
+      Object.keys(await share(stage, '/pay/', 40))
+        .sort()
+        .join() === 'backend-1,backend-2',
+  )
+  const ill = backends[0]
+  if (ill !== undefined) ill.status = 500
+  await eventually('the one that fails its checks gets nothing', async () => (await share(stage, '/pay/', 40))['backend-2'] === 40)
+})

@@ -78,7 +78,7 @@ function circuitBreaker(
 }
 
 /** Defaults: every 5 s, within 3 s, out after 2 failures, back after 1 success (emissary-resources.md 1.2). */
-function healthCheck(given: NonNullable<ClusterFields['health_checks']>[number]): readonly IrHealthCheck[] {
+export function healthCheck(given: NonNullable<ClusterFields['health_checks']>[number]): readonly IrHealthCheck[] {
   const { http, grpc } = given.health_check
   const common = {
     timeoutMs: given.timeout === undefined ? 3_000 : durationMs(given.timeout),

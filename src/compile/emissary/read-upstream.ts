@@ -1,6 +1,7 @@
 import type { CheckedObject } from '../../manifests/checked-object.ts'
 import type { ServiceKey } from '../../model/service-key.ts'
 import { type CompiledPool, withPool } from '../pools/pools.ts'
+import { splitSubset } from '../pools/subsets.ts'
 import type { Lookups } from './lookups.ts'
 import type { Report } from './report.ts'
 import type { Resolvers } from './resolvers.ts'
@@ -29,10 +30,12 @@ export function readUpstream(
     report.refuse(object, { path: ['spec', 'resolver'], text: found })
     return undefined
   }
-  const upstream = resolveUpstream(service, namespace, found, lookups)
+  const written = splitSubset(service)
+  const resolved = resolveUpstream(written.service, namespace, found, lookups)
+  const upstream = typeof resolved === 'string' ? resolved : withPool(resolved, written.subset, pools)
   if (typeof upstream === 'string') {
     report.refuse(object, { path: ['spec', field], text: upstream })
     return undefined
   }
-  return withPool(upstream, pools)
+  return upstream
 }

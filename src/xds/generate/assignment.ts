@@ -39,8 +39,9 @@ export function generateAssignment(spec: AssignmentSpec, pool: PoolView | undefi
     const mode = pool?.mode ?? 'union'
     const endpoints = selectEndpoints(pool, spec)
     const given = { probed: spec.probed === true, desperate: needsLastResort(endpoints) }
-    const localities = rankLocalities(endpoints, mode === 'weighted').map(one => lbLocality(one, given))
-    return encodeAssignment(spec.name, localities, overprovisioning[mode])
+    const localities = rankLocalities(endpoints, mode === 'weighted', spec.subset).map(one => lbLocality(one, given))
+    // A subset gives way to the next step as a member does to the next one.
+    return encodeAssignment(spec.name, localities, spec.subset === undefined ? overprovisioning[mode] : overprovisioning.failover)
   })
 }
 

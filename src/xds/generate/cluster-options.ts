@@ -86,7 +86,7 @@ function outliers(given: NonNullable<IrClusterOptions['outlierDetection']>): Pla
   return Object.fromEntries(fields)
 }
 
-function healthCheck({ timeoutMs, intervalMs, unhealthyThreshold, healthyThreshold, probe }: IrHealthCheck): PlainMessage {
+export function healthCheck({ timeoutMs, intervalMs, unhealthyThreshold, healthyThreshold, probe }: IrHealthCheck): PlainMessage {
   const http =
     probe.kind === 'http'
       ? {

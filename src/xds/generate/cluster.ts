@@ -3,7 +3,7 @@ import type { IrPool } from '../../ir/pool.ts'
 import type { IrCluster, LoadBalancing } from '../../ir/route-table.ts'
 import { duration, encodeMessage, type PlainMessage } from '../codec.ts'
 import { makeResource, type Resource, type ResourceKey } from '../resource.ts'
-import { optionFields, optionSecrets, protocolOptions } from './cluster-options.ts'
+import { healthCheck, optionFields, optionSecrets, protocolOptions } from './cluster-options.ts'
 
 const policies: Readonly<Record<LoadBalancing, string>> = {
   round_robin: 'ROUND_ROBIN',
@@ -55,20 +55,21 @@ export function generateCluster(cluster: IrCluster): Resource {
 }
 
 /** What a ServicePool asks of the clusters that use it. */
-function poolOptions({ slowStartSeconds, outlierDetection: outliers }: IrPool, loadBalancing: LoadBalancing): PlainMessage {
+function poolOptions({ slowStartSeconds, healthChecks, outlierDetection: outliers }: IrPool, loadBalancing: LoadBalancing): PlainMessage {
   const slowStart = { slowStartConfig: { slowStartWindow: duration(slowStartSeconds * 1000) } }
   // The hashing policies have no slow start.
   const starts = slowStartSeconds === 0 ? {} : (slowStartFields[loadBalancing]?.(slowStart) ?? {})
-  if (outliers === undefined) return starts
+  const checked = healthChecks.length === 0 ? starts : { ...starts, healthChecks: healthChecks.map(healthCheck) }
+  if (outliers === undefined) return checked
   const { consecutive5xx, baseEjectionSeconds, maxEjectionPercent } = outliers
   return {
-    ...starts,
+    ...checked,
     outlierDetection: {
-      consecutive_5xx: consecutive5xx,
+      consecutive_5xx: { value: consecutive5xx },
       baseEjectionTime: duration(baseEjectionSeconds * 1000),
-      maxEjectionPercent,
+      maxEjectionPercent: { value: maxEjectionPercent },
       // In Envoy's default a success rate below that of the others ejects, too: only what was asked for.
-      enforcingSuccessRate: 0,
+      enforcingSuccessRate: { value: 0 },
     },
   }
 }

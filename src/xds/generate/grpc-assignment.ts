@@ -1,9 +1,10 @@
 import type { AssignmentSpec } from '../../ir/assignment.ts'
 import type { Locality } from '../../model/endpoint.ts'
 import type { Health } from '../../model/health.ts'
-import type { PoolEndpoint, PoolView } from '../../table/reader.ts'
+import type { PoolView } from '../../table/reader.ts'
 import { encodeMessage, type PlainMessage } from '../codec.ts'
 import { makeResource, type Resource } from '../resource.ts'
+import { type RankedLocality, rankLocalities } from './rank-localities.ts'
 import { selectEndpoints } from './select-endpoints.ts'
 import { servedHealth } from './served-health.ts'
 
@@ -15,14 +16,16 @@ const maxWeightSum = 0xffff_ffff
  * be it nameless; they use nothing but healthy endpoints, so degraded ones are healthy ones of a lower priority and all others are left out.
  */
 export function generateGrpcAssignment(spec: AssignmentSpec, pool: PoolView | undefined): Resource {
-  const endpoints = selectEndpoints(pool, spec)
   // Clusters of gRPC clients have no checks of their own.
-  const having = (...wanted: readonly Health[]) => endpoints.filter(endpoint => wanted.includes(servedHealth(endpoint, false)))
-  const ranks = [having('healthy', 'unknown'), having('degraded')].filter(rank => rank.length > 0)
-  return made(
-    spec.name,
-    ranks.flatMap((rank, priority) => byLocality(rank, priority)),
-  )
+  const having = (one: RankedLocality, ...wanted: readonly Health[]) =>
+    one.endpoints.filter(endpoint => wanted.includes(servedHealth(endpoint, false)))
+  const ranked = rankLocalities(selectEndpoints(pool, spec), pool?.mode === 'weighted', spec.subset)
+  const ranks = [...Map.groupBy(ranked, one => one.priority).values()].flatMap(level => [
+    level.map(one => ({ ...one, endpoints: having(one, 'healthy', 'unknown') })),
+    level.map(one => ({ ...one, endpoints: having(one, 'degraded') })),
+  ])
+  const filled = ranks.map(rank => rank.filter(one => one.endpoints.length > 0)).filter(rank => rank.length > 0)
+  return made(spec.name, filled.flatMap(ofRank))
 }
 
 /** The assignment of an upstream that is one address. */
@@ -35,24 +38,15 @@ function made(name: string, endpoints: readonly PlainMessage[]): Resource {
   return makeResource('endpoint', name, encodeMessage('envoy.config.endpoint.v3.ClusterLoadAssignment', message), [], true)
 }
 
-function byLocality(endpoints: readonly PoolEndpoint[], priority: number): readonly PlainMessage[] {
-  const sum = endpoints.reduce((total, { weight }) => total + weight, 0)
-  const share = sum > maxWeightSum ? (maxWeightSum - endpoints.length) / sum : 1
-  const groups = Map.groupBy(endpoints, ({ winner }) => placeText(winner.endpoint.locality))
-  return [...groups]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([, group]) => {
-      const [first] = group
-      if (first === undefined) return []
-      const weights = group.map(({ weight }) => Math.max(1, Math.floor(weight * share)))
-      const members = group.map(({ address, port }, index) => lbEndpoint(address, port, weights[index] ?? 1))
-      const total = weights.reduce((one, other) => one + other, 0)
-      return [locality(first.winner.endpoint.locality, priority, members, total)]
-    })
-}
-
-function placeText({ region, zone, subzone }: Locality): string {
-  return JSON.stringify([region, zone, subzone])
+/** The localities of one priority: weighted by their share where they have one, else by what their endpoints weigh. */
+function ofRank(rank: readonly RankedLocality[], priority: number): readonly PlainMessage[] {
+  const sum = rank.reduce((total, { endpoints }) => endpoints.reduce((part, { weight }) => part + weight, total), 0)
+  const scale = sum > maxWeightSum ? (maxWeightSum - rank.reduce((total, one) => total + one.endpoints.length, 0)) / sum : 1
+  return rank.map(({ locality: place, share, endpoints }) => {
+    const weights = endpoints.map(({ weight }) => Math.max(1, Math.floor(weight * scale)))
+    const members = endpoints.map(({ address, port }, index) => lbEndpoint(address, port, weights[index] ?? 1))
+    return locality(place, priority, members, share ?? weights.reduce((one, other) => one + other, 0))
+  })
 }
 
 function locality(

@@ -1,5 +1,10 @@
+import type { AssignmentSpec } from '../../ir/assignment.ts'
 import type { Locality } from '../../model/endpoint.ts'
 import type { PoolEndpoint } from '../../table/reader.ts'
+import { subsetStep } from './subset.ts'
+
+/** Over the highest level a member can have. */
+const stepSize = 1000
 
 /** Endpoints of one locality and priority, as Envoy groups them. */
 export interface RankedLocality {
@@ -18,12 +23,18 @@ const nowhere: Locality = Object.freeze({ region: '', zone: '', subzone: '' })
  * Sorts endpoints into priorities and localities. Levels that have no endpoint are passed over, as Envoy wants priorities without gaps
  * (reference/discovery.md 1.5). In a weighted pool a locality is a member, so that its share is the member's however many instances and
  * zones it has; everywhere else it is where the instances are.
+ * Steps of a subset go before levels.
  */
-export function rankLocalities(endpoints: readonly PoolEndpoint[], weighted: boolean): readonly RankedLocality[] {
+export function rankLocalities(
+  endpoints: readonly PoolEndpoint[],
+  weighted: boolean,
+  subset: AssignmentSpec['subset'],
+): readonly RankedLocality[] {
   const first = endpoints[0]
   if (first === undefined) return []
   if (first.member === undefined) return byPlace(endpoints, 0)
-  const levels = Map.groupBy(endpoints, ({ member }) => member?.level ?? 0)
+  const step = (endpoint: PoolEndpoint) => (subset === undefined ? 0 : subsetStep(endpoint, subset))
+  const levels = Map.groupBy(endpoints, endpoint => step(endpoint) * stepSize + (endpoint.member?.level ?? 0))
   return [...levels]
     .sort(([a], [b]) => a - b)
     .flatMap(([, level], priority) => (weighted ? byMember(level, priority) : byPlace(level, priority)))

@@ -1,4 +1,5 @@
 import type { AssignmentSpec, MemberFilter } from '../../ir/assignment.ts'
+import { subsetStep } from './subset.ts'
 import { decideAgain, type Evidence, type PoolEndpoint, type PoolView, selectPorts } from '../../table/reader.ts'
 
 /**
@@ -7,7 +8,9 @@ import { decideAgain, type Evidence, type PoolEndpoint, type PoolView, selectPor
  */
 export function selectEndpoints(pool: PoolView | undefined, spec: AssignmentSpec): readonly PoolEndpoint[] {
   if (pool === undefined) return []
-  return selectPorts(selectMembers(pool.endpoints, spec.members), spec.port)
+  const { subset } = spec
+  const found = selectPorts(selectMembers(pool.endpoints, spec.members), spec.port)
+  return subset === undefined ? found : found.filter(endpoint => subsetStep(endpoint, subset) >= 0)
 }
 
 function selectMembers(endpoints: readonly PoolEndpoint[], filter: MemberFilter): readonly PoolEndpoint[] {
