@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,19 +7,27 @@ import { findOnPath } from '../tools/cache.ts'
 import { freePorts } from '../tools/local.ts'
 import { type Child, startProcess } from '../tools/process.ts'
 import { type Plan, serviceName } from './plan.ts'
+import type { Summary } from './summary.ts'
 
 const collectMs = 1500
 
+/** Delays include the 5 ms at which they are sampled. */
+export interface Probe {
+  readonly gc: Summary
+  readonly loop: { readonly p50: number; readonly p99: number; readonly max: number }
+}
+
 /** A gateway in a process of its own. */
 export interface BenchGateway {
-  readonly ports: { readonly xds: number; readonly admin: number; readonly agents: number }
-  readonly pid: number
+  readonly ports: BenchPorts
   /** Resident memory now and at most, MB. */
   memory(): Promise<{ now: number; most: number }>
   /** Collects all garbage, and waits until that is surely done. */
   collect(): Promise<void>
   /** User and system time used so far, ms. */
   cpu(): Promise<number>
+  /** Garbage collection and event-loop delay since it was last asked, ms. */
+  probe(): Promise<Probe>
   ready(): Promise<void>
   stop(): Promise<void>
 }
@@ -54,20 +63,26 @@ sources:
 ${sources.map(source => `  - ${source}\n`).join('')}`,
   )
   const main = new URL('../../src/main.ts', import.meta.url).pathname
-  const collector = new URL('gc-on-signal.ts', import.meta.url).href
-  const serve = [process.execPath, '--expose-gc', '--import', collector, main, 'serve', '-c', file]
+  const probe = new URL('probe.ts', import.meta.url).href
+  const serve = [process.execPath, '--expose-gc', '--import', probe, main, 'serve', '-c', file]
   const taskset = await findOnPath('taskset')
   const [program = '', ...args] = taskset === undefined ? serve : [taskset, '-c', '0', ...serve]
-  const child = await startProcess(program, args)
+  const probed = join(folder, 'probe.json')
+  const child = await startProcess(program, args, { env: { ISTHMUS_BENCH_PROBE: probed } })
   return {
     ports,
-    pid: child.pid,
     memory: () => memoryOf(child.pid),
     async collect() {
       child.signal('SIGCONT')
       await sleep(collectMs)
     },
     cpu: () => cpuOf(child.pid),
+    async probe() {
+      await rm(probed, { force: true })
+      child.signal('SIGURG')
+      await child.until('the gateway gives no figures', () => existsSync(probed), 10_000)
+      return JSON.parse(await readFile(probed, 'utf8')) as Probe
+    },
     async ready() {
       await child.until('the gateway is not ready', async () => (await fetch(`http://127.0.0.1:${String(ports.admin)}/readyz`)).ok, 60_000)
     },
@@ -84,6 +99,12 @@ async function memoryOf(pid: number): Promise<{ now: number; most: number }> {
   const status = await readFile(`/proc/${String(pid)}/status`, 'utf8')
   const megabytes = (key: string): number => Number(new RegExp(`${key}:\\s+(\\d+)`).exec(status)?.[1] ?? Number.NaN) / 1000
   return { now: megabytes('VmRSS'), most: megabytes('VmHWM') }
+}
+
+/** Time of all processors since the machine started, and the part of it that its host took away; ticks. */
+export async function machineTime(): Promise<{ readonly total: number; readonly steal: number }> {
+  const ticks = (await readFile('/proc/stat', 'utf8')).split('\n', 1)[0]?.split(/\s+/).slice(1, 9).map(Number) ?? []
+  return { total: ticks.reduce((sum, one) => sum + one, 0), steal: ticks[7] ?? 0 }
 }
 
 /** All threads: schedstat counts nanoseconds, where stat counts ticks of 10 ms. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startConsul } from '../tools/consul-agent.ts'
 import { DeltaClient } from './delta-client.ts'
-import { benchPorts, startGateway } from './gateway.ts'
+import { benchPorts, machineTime, type Probe, startGateway } from './gateway.ts'
 import { changedAddress, type Plan } from './plan.ts'
 import { type BenchSource, consulSource, fileSource, vmSource } from './sources.ts'
 import { type Summary, summarise } from './summary.ts'
@@ -24,8 +24,12 @@ export interface BenchResult {
   /** ms of the gateway's CPU per change, idle use subtracted. */
   readonly cpuMs: number
   readonly bytesPerChange: number
-  /** Resident MB when all is loaded: after a full collection, as it is without one, and at most. */
-  readonly memory: { readonly settled: number; readonly asItIs: number; readonly most: number }
+  /** Resident MB: before any endpoint; when all is loaded, after a full collection and as it is without one; and at most. */
+  readonly memory: { readonly start: number; readonly settled: number; readonly asItIs: number; readonly most: number }
+  /** Garbage collection and event-loop delay of the gateway during the changes. */
+  readonly probe: Probe
+  /** Percent of the machine's time that its host took away meanwhile. */
+  readonly stealPercent: number
   readonly syncSeconds: number
 }
 
@@ -48,6 +52,7 @@ export async function runCase(given: BenchCase): Promise<BenchResult> {
     const gateway = await startGateway(given, [source.settings], ports)
     try {
       await gateway.ready()
+      const start = (await gateway.memory()).now
       if (given.source === 'vm') await source.prepare()
       const client = new DeltaClient(ports.xds)
       const started = performance.now()
@@ -59,6 +64,8 @@ export async function runCase(given: BenchCase): Promise<BenchResult> {
       await gateway.collect()
       const settled = (await gateway.memory()).now
       const idle = await cpuDuring(gateway.cpu, () => sleep(settleMs))
+      await gateway.probe()
+      const machineBefore = await machineTime()
       const bytesBefore = client.bytes
       const began = performance.now()
       let samples: Samples | undefined
@@ -66,6 +73,8 @@ export async function runCase(given: BenchCase): Promise<BenchResult> {
         samples = await makeChanges(given, source, client, warmUp + 1, given.changes)
       })
       const idleShare = (idle / settleMs) * (performance.now() - began)
+      const machineAfter = await machineTime()
+      const probe = await gateway.probe()
       client.close()
       return {
         sent: summarise(samples?.sent ?? []),
@@ -73,8 +82,10 @@ export async function runCase(given: BenchCase): Promise<BenchResult> {
         missed: given.changes - (samples?.sent.length ?? 0),
         cpuMs: (used - idleShare) / given.changes,
         bytesPerChange: (client.bytes - bytesBefore) / given.changes,
-        memory: { settled, asItIs, most: (await gateway.memory()).most },
+        memory: { start, settled, asItIs, most: (await gateway.memory()).most },
         syncSeconds,
+        probe,
+        stealPercent: (100 * (machineAfter.steal - machineBefore.steal)) / Math.max(1, machineAfter.total - machineBefore.total),
       }
     } finally {
       await gateway.stop()
