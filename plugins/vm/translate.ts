@@ -4,9 +4,9 @@ import type { Health } from '../../src/model/health.ts'
 import type { Reason } from '../../src/model/reason.ts'
 import type { LeaseRecord, RegisteredPort, RegisteredService } from './lease.ts'
 
-/** One group per agent and service, so that a change of one touches no other. */
+/** One group per agent and service, so that a change of one touches no other. Joined, because a template would keep both of its parts alive. */
 function groupId(agentId: string, { key }: Pick<RegisteredService, 'key'>): string {
-  return `${agentId}/${key}`
+  return [agentId, key].join('/')
 }
 
 /**

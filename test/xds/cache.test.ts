@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { ResourceCache, type Watcher } from '../../src/xds/cache.ts'
 import { ManualClock } from '../envoy/manual-clock.ts'
+import { deferResource, tentatively } from '../../src/xds/resource.ts'
 import { key, resource } from './resources.ts'
 
 /** A cache with a watcher that writes down what it is told. */
@@ -35,6 +36,33 @@ t.test('a change is told to those who watch the name, or everything of the type,
   put(resource('endpoint a', 'v3'))
   t.same(told, [])
   t.same(cache.kept, { watches: 0, uses: 0 })
+  t.end()
+})
+
+t.test('what is deferred is encoded when it is read, once, and not as long as nobody watches it', t => {
+  const { cache, told, watcher } = setUp(t)
+  let encoded = 0
+  const deferred = (text: string) =>
+    deferResource('endpoint', 'a', () => {
+      encoded++
+      return Buffer.from(text)
+    })
+  const put = (text: string): void => cache.patch({ upsert: [deferred(text)], remove: [] })
+  put('one')
+  put('two')
+  t.equal(encoded, 0)
+  t.equal(cache.get('endpoint', 'a')?.bytes.toString(), 'two')
+  t.equal(cache.get('endpoint', 'a')?.version, deferred('two').version)
+  t.equal(encoded, 2, 'once for the one in the cache, once for the other')
+  const wavering = tentatively(deferred('two'))
+  t.equal(wavering.tentative, true)
+  t.equal(encoded, 2)
+  t.equal(wavering.version, cache.get('endpoint', 'a')?.version)
+  cache.watch(watcher, 'endpoint', 'a')
+  put('two')
+  t.same(told, [], 'equal content is no change')
+  put('three')
+  t.same(told, ['endpoint a'])
   t.end()
 })
 
