@@ -68,6 +68,8 @@ class KubernetesRun {
   #repeating = false
   /** A list is complete: say so when its last group was told. */
   #announcing = false
+  #isPumping = false
+  /** The last pump, which may be over. */
   #pumping: Promise<void> | undefined
   #cause: RemovalCause = 'explicit'
   #receivedAt: number | undefined
@@ -219,7 +221,7 @@ class KubernetesRun {
     if (this.#over.signal.aborted || !this.#synced) return
     const { index } = this.#known
     // While groups wait for their turn, the weaker word about them holds for all.
-    if (this.#pumping !== undefined) {
+    if (this.#isPumping) {
       if (cause === 'absent') this.#cause = cause
       return
     }
@@ -233,17 +235,20 @@ class KubernetesRun {
   }
 
   #startPump(): void {
-    this.#pumping ??= this.#pump().catch((error: unknown) => this.#defect.reject(error))
+    if (this.#isPumping) return
+    // A pump that finds nothing to do is over before its promise is here: only the flag says whether one runs.
+    this.#pumping = this.#pump().catch((error: unknown) => this.#defect.reject(error))
   }
 
   async #pump(): Promise<void> {
+    this.#isPumping = true
     const { index } = this.#known
     const { signal } = this.#over
     while (index.dirty > 0 && !signal.aborted) {
       this.#emit(index.take(groupsPerTurn, this.#repeating), this.#receivedAt, this.#cause)
       await nextTurn()
     }
-    this.#pumping = undefined
+    this.#isPumping = false
     this.#receivedAt = undefined
     this.#cause = 'explicit'
     this.#repeating = false

@@ -21,6 +21,8 @@ export interface StageOptions {
   readonly protocol?: 'delta' | 'sotw'
   /** Runs the gateway as `isthmus serve` in a process of its own, which can be killed; default false. */
   readonly ownProcess?: boolean
+  /** The size of a regular expression's program that this Envoy takes; default: that of our bootstrap. */
+  readonly regexLimit?: number
   /** Puts more files into the stage's folder before anything starts. */
   readonly prepare?: (folder: string) => Promise<void>
 }
@@ -84,7 +86,7 @@ export async function startStage(t: Teardown, options: StageOptions): Promise<St
     await eventually('the gateway is ready', async () => (await fetch(`${adminUrl}/readyz`)).ok, 40_000, gateway.isOver)
   }
   await startGateway()
-  const envoy = await startTestEnvoy(t, xds, options.protocol ?? 'delta')
+  const envoy = await startTestEnvoy(t, xds, options)
   const url = `http://127.0.0.1:${String(port)}`
   const api = async <T>(path: string): Promise<T> => (await (await fetch(adminUrl + path)).json()) as T
   return {
@@ -101,7 +103,7 @@ export async function startStage(t: Teardown, options: StageOptions): Promise<St
     stopGateway: how => gateway.stop(how),
     async freshEnvoy() {
       await envoy.stop()
-      await startTestEnvoy(t, xds, options.protocol ?? 'delta')
+      await startTestEnvoy(t, xds, options)
     },
     async registerVm(agentId, services, ttlSeconds = 3600) {
       const body = JSON.stringify({ services, ttlSeconds })
@@ -180,10 +182,12 @@ function gatewayProcess(t: Teardown, file: string): StartStop {
   }
 }
 
-async function startTestEnvoy(t: Teardown, xds: number, protocol: 'delta' | 'sotw'): Promise<EnvoyProcess> {
+async function startTestEnvoy(t: Teardown, xds: number, { protocol = 'delta', regexLimit }: StageOptions): Promise<EnvoyProcess> {
   const adminPort = await freePort()
   const text = bootstrap({ nodeId: 'edge-1', cluster: 'test', xds: { host: '127.0.0.1', port: xds }, protocol, adminPort })
-  const envoy = await startEnvoy({ bootstrap: JSON.stringify(text), adminPort })
+  const json = JSON.stringify(text)
+  const limited = regexLimit === undefined ? json : json.replace(/("re2\.max_program_size\.error_level":)\d+/, `$1${regexLimit}`)
+  const envoy = await startEnvoy({ bootstrap: limited, adminPort })
   t.teardown(() => envoy.stop())
   await envoy.untilReady()
   return envoy

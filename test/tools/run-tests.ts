@@ -6,6 +6,8 @@ import { createInterface } from 'node:readline'
 import { progress } from './cache.ts'
 import { consulPath } from './consul.ts'
 import { envoyPath } from './envoy.ts'
+import { etcdPath } from './etcd.ts'
+import { kubeApiserverPath } from './kube-apiserver.ts'
 import { repository, repositoryEnvironment } from './repository.ts'
 import { type FileResult, summaryLine, TapReport, totalOf } from './tap-report.ts'
 
@@ -52,8 +54,8 @@ async function buildTap(): Promise<void> {
 
 await buildTap()
 // Before tap starts its clock: the first use builds them.
-const programs = await Promise.all([envoyPath(), consulPath()])
-progress(`testing with ${programs.join(' and ')}`)
+const programs = await Promise.all([envoyPath(), consulPath(), etcdPath(), kubeApiserverPath()])
+progress(`testing with ${programs.join(', ')}`)
 const results: FileResult[] = []
 const code = await runTap(await withoutFolders(process.argv.slice(2)), results)
 const totals = totalOf(results)
