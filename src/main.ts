@@ -1,10 +1,8 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from 'node:v8'
 
-// Before any other module loads, for V8 keeps what it once took: the young generation would grow to 32 MB by loading alone, and the heap of a
-// gateway with 100,000 endpoints would hold as much air as data.
+// Before any other module loads, for V8 keeps what it once took: the young generation would grow to 32 MB by loading alone.
 setFlagsFromString('--semi-space-growth-factor=1')
-setFlagsFromString('--memory-saver-mode')
 const { run } = await import('./cli/program.ts')
 
 process.exitCode = await run(process.argv.slice(2))
