@@ -6,6 +6,7 @@ import { Agent, request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { etcdPath } from './etcd.ts'
 import { kubeApiserverPath } from './kube-apiserver.ts'
 import { freePorts } from './local.ts'
@@ -76,6 +77,9 @@ export interface KubeCluster {
   stop(): Promise<void>
   output(): string
 }
+
+/** How long a kind may take to be served. */
+const kindServedMs = 10_000
 
 /** Starts etcd and an API server with RBAC. Throws with their output if they are not ready within 60 s. */
 export async function startKubeCluster(options: KubeClusterOptions = {}): Promise<KubeCluster> {
@@ -176,9 +180,22 @@ class LocalCluster implements KubeCluster {
   }
 
   async apply(...objects: readonly KubeManifest[]): Promise<void> {
-    for (const object of objects) {
-      const path = `${await this.pathOf(object)}?fieldManager=test&force=true`
-      await this.request('PATCH', path, object, 'application/apply-patch+yaml')
+    for (const object of objects) await this.#applyOne(object)
+  }
+
+  /** A kind is served a moment after its CustomResourceDefinition is established: until then it is unknown (404) or not ready (429). */
+  async #applyOne(object: KubeManifest): Promise<void> {
+    const deadline = performance.now() + kindServedMs
+    for (;;) {
+      try {
+        const path = `${await this.pathOf(object)}?fieldManager=test&force=true`
+        await this.request('PATCH', path, object, 'application/apply-patch+yaml')
+        return
+      } catch (error) {
+        const isEarly = /: (404|429) |has no /.test(String(error))
+        if (!isEarly || performance.now() > deadline) throw error
+        await sleep(50)
+      }
     }
   }
 
