@@ -7,9 +7,11 @@ import { collectionPath, keyOf, type KubeObject, type KubeResource, type Listed,
 export interface Reading<T> {
   readonly client: KubeClient
   readonly resource: KubeResource
+  /** Default: all namespaces, or a resource without namespaces. */
   readonly namespace?: string
   readonly labelSelector?: string
   readonly fieldSelector?: string
+  /** Keeps of an object what is used; undefined: as if the object did not exist. Must not throw. */
   readonly strip: (object: KubeObject) => T | undefined
 }
 

@@ -1,22 +1,13 @@
 import { BackOff } from '../../src/discovery/back-off.ts'
 import type { Clock, SourceLog } from '../../src/discovery/contract.ts'
-import type { KubeClient } from './client.ts'
 import { asFailure, KubeFailure } from './failure.ts'
-import { listResource } from './list.ts'
-import type { KubeObject, KubeResource, Listed } from './resource.ts'
+import { listResource, type Reading } from './list.ts'
+import type { Listed } from './resource.ts'
 import { Shelf, type ResourceChange } from './shelf.ts'
 import { watchResource } from './watch.ts'
 
 /** What a reflector follows, and whom it tells. */
-export interface ReflectorOptions<T> {
-  readonly client: KubeClient
-  readonly resource: KubeResource
-  /** Default: all namespaces, or a resource without namespaces. */
-  readonly namespace?: string
-  readonly labelSelector?: string
-  readonly fieldSelector?: string
-  /** Keeps of an object what is used; undefined: as if the object did not exist. Must not throw. */
-  readonly strip: (object: KubeObject) => T | undefined
+export interface ReflectorOptions<T> extends Reading<T> {
   /**
    * What became different, in the order of the API server; after a list everything at once. `receivedAt`: when it arrived (`clock.now()`);
    * `origin`: events of a watch were witnessed, a list merely lacks what is gone. Called synchronously, never with an empty list.

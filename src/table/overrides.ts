@@ -1,17 +1,7 @@
-import type { Override, OverrideAction } from '../model/override.ts'
-import type { ServiceKey } from '../model/service-key.ts'
+import type { Override } from '../model/override.ts'
 
 /** What an operator asks for. */
-export interface OverrideRequest {
-  readonly id: string
-  readonly service: ServiceKey
-  /** Canonical IP address. */
-  readonly address: string
-  readonly port: number
-  readonly action: OverrideAction
-  readonly value?: number
-  readonly reason: string
-  readonly actor: string
+export interface OverrideRequest extends Omit<Override, 'expiresAt'> {
   /** From now on; absent: until it is taken back. */
   readonly ttlMs?: number
 }

@@ -118,12 +118,13 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
     })),
   )
   const secrets = new Secrets(ofKind('Secret'), input.now ?? 0)
-  const terminate = (host: Checked<'Host'>) => hostNode(host, readTermination(host, ofKind('TLSContext'), secrets, report))
+  const contexts = ofKind('TLSContext')
+  const terminate = (host: Checked<'Host'>) => hostNode(host, readTermination(host, contexts, secrets, report))
   const hostObjects = [...declared, ...ingress.hosts]
   const nodes = hostObjects.map(terminate)
   const hosts = input.hostsDeclared ? nodes : [{ ...syntheticHost, tls: fallbackTermination(fallbackNamespace, secrets) }, ...nodes]
   const tcpClusters: IrCluster[] = []
-  const contextOf = (host: string) => contextTermination(host, ofKind('TLSContext'), secrets)
+  const contextOf = (host: string) => contextTermination(host, contexts, secrets)
   const tcp = compileTcpMappings(ofKind('TCPMapping'), hosts, contextOf, upstreams, tcpClusters)
   const compiled = compileListeners(listeners, { hosts, routes, tcp, bindAddress: input.bindAddress ?? '0.0.0.0', strict, report })
   for (const [secret, text] of secrets.notices) report.notice(secret, text)

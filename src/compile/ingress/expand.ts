@@ -31,16 +31,18 @@ const everyHost = '*'
  */
 export function expandIngress(ingress: Ingress, strip: boolean, covered: (hostname: string, by: Manifest) => boolean): Expanded {
   const { spec } = ingress
+  const { options } = ingressOptions(ingress.manifest.annotations)
+  const common = { ...(strip ? {} : { rewrite: '' }), ...options }
   const mappings: IngressMapping[] = []
   for (const [index, rule] of (spec.rules ?? []).entries()) {
     for (const [number, path] of (rule.http?.paths ?? []).entries()) {
       const at = ['spec', 'rules', index, 'http', 'paths', number]
       const { prefix, own, match } = pathOf(path)
-      mappings.push(makeMapping(ingress, at, path.backend, { prefix, ...hostOf(rule.host), ...own }, strip, match))
+      mappings.push(makeMapping(ingress, at, path.backend, { prefix, ...hostOf(rule.host), ...own }, common, match))
     }
   }
   if (spec.defaultBackend !== undefined)
-    mappings.push(makeMapping(ingress, ['spec', 'defaultBackend'], spec.defaultBackend, { prefix: '/', hostname: everyHost }, strip))
+    mappings.push(makeMapping(ingress, ['spec', 'defaultBackend'], spec.defaultBackend, { prefix: '/', hostname: everyHost }, common))
   return { hosts: hostsOf(ingress, mappings, covered), mappings }
 }
 
@@ -70,14 +72,13 @@ function makeMapping(
   at: FieldPath,
   backend: IngressBackend,
   own: Partial<MappingSpec> & Pick<MappingSpec, 'prefix'>,
-  strip: boolean,
+  common: Partial<MappingSpec>,
   path?: IrMatch['path'],
 ): IngressMapping {
   const { manifest } = ingress
   const port = backend.service?.port
   const service = `${backend.service?.name ?? ''}.${manifest.namespace}:${String(port?.number ?? port?.name ?? '')}`
-  const { options } = ingressOptions(manifest.annotations)
-  const spec = { ...own, ...(strip ? {} : { rewrite: '' }), ...options, service }
+  const spec = { ...own, ...common, service }
   return { mapping: { kind: 'Mapping', manifest, spec, at }, ...(path === undefined ? {} : { path }) }
 }
 
