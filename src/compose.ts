@@ -9,6 +9,7 @@ import { Gate } from './compose/gate.ts'
 import { listen } from './compose/listen.ts'
 import { ManifestHost } from './compose/manifest-host.ts'
 import { ManifestSources } from './compose/manifest-sources.ts'
+import { Rejections } from './compose/rejections.ts'
 import { startOwnEnvoy } from './compose/own-envoy.ts'
 import { keepTable } from './compose/last-known.ts'
 import { openOperate } from './compose/operate.ts'
@@ -206,7 +207,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   const sources = new Sources({ host, plugins, log, environment, recall: one => kept.recall(one), forget: name => kept.forget(name) })
   const manifests = new ManifestHost({
     secrets,
-    statuses: { read: () => store.statuses(), onChange: callback => store.onSettled(callback) },
+    statuses: { read: () => objects.statuses(), onChange: callback => objects.onChange(callback) },
     begin: name => store.begin(name),
     forget: name => store.remove(name),
     clock,
@@ -216,10 +217,17 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   })
   const xds = createXdsServer({
     ...{ cache, id: settings.id, log, clock, random, gate },
-    observe: xdsObserver(metrics, () => clock.now(), log),
+    observe: xdsObserver(
+      metrics,
+      () => clock.now(),
+      log,
+      () => objects.nacked(),
+    ),
     ...xdsOptions(settings.xds),
     viewOf: node => views.of(node) ?? cache,
   })
+
+  const objects = new Rejections({ store, proxies: xds.proxies, routeTable: () => reconciler.routeTable, timers: systemTimers })
 
   const ready = (): Readiness => ({
     ready: gate.open && !stopping,
@@ -243,7 +251,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
       table,
       sources: host,
       proxies: xds.proxies,
-      objects: store,
+      objects,
       routeTable: () => reconciler.routeTable,
       dynamicAssignments: () => onDemand.assignments,
       select: selectEndpoints,
@@ -318,6 +326,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     await Promise.all([manifests.stop(), host.stop()])
     scheduler.stop()
     operate.stop()
+    objects.stop()
     table.close()
     await Promise.all([admin.close(), agents?.close(), xds.close(drainMs)])
     state.close()

@@ -220,6 +220,9 @@ export const objectBody = Type.Object({
   problems: Type.Array(Type.Object({ path: Type.String(), text: Type.String(), at: Type.String() })),
   unsupported: Type.Array(Type.String(), { description: 'fields without effect yet' }),
   notices: Type.Array(Type.String()),
+  rejections: Type.Array(Type.Object({ proxy: Type.String(), resource: Type.String(), text: Type.String() }), {
+    description: 'what Envoys refuse of it, in their own words; they go on with what they had',
+  }),
   lastGood: Type.Boolean({ description: 'refused, and its last good version goes on serving' }),
 })
 

@@ -1,8 +1,13 @@
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { StreamObserver } from '../xds/stream.ts'
 
-/** Counts what happens on xDS streams, and logs refusals by clients: a rejected resource is somebody's mistake. */
-export function xdsObserver(metrics: Metrics, now: () => number, log: { warn(data: object, message: string): void }): StreamObserver {
+/** Counts what happens on xDS streams, and logs refusals by clients: a rejected resource is somebody's mistake, which `onNack` traces. */
+export function xdsObserver(
+  metrics: Metrics,
+  now: () => number,
+  log: { warn(data: object, message: string): void },
+  onNack: () => void,
+): StreamObserver {
   return {
     written(type, bytes, receivedAt) {
       metrics.pushed(type, bytes)
@@ -15,6 +20,7 @@ export function xdsObserver(metrics: Metrics, now: () => number, log: { warn(dat
     },
     nacked(type, node, message, again) {
       metrics.nacked()
+      onNack()
       if (!again) log.warn({ type, node, message }, 'an Envoy rejected a response; it keeps what it had')
     },
     bound: bound => metrics.bound(bound),

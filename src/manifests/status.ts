@@ -13,6 +13,8 @@ export interface ObjectStatus {
   readonly pending?: true
   /** What of it reaches no Envoy, and why, though nothing is wrong with the object itself. */
   readonly unserved?: string
+  /** What Envoys said against what was made of it; they go on with what they had. */
+  readonly rejections?: readonly Rejection[]
   /** Paths of fields that are accepted but have no effect yet, e.g. `spec.cors`. Never silent (reference/emissary-resources.md). */
   readonly unsupported: readonly string[]
   /** Things worth knowing that change nothing. */
@@ -28,4 +30,14 @@ export interface FieldProblem {
   readonly text: string
   /** `file:line`. */
   readonly at: string
+}
+
+/** One Envoy that refuses something that an object is part of. */
+export interface Rejection {
+  /** Its node id. */
+  readonly proxy: string
+  /** Type and name, `listener listener-8080`. */
+  readonly resource: string
+  /** The Envoy's own words. */
+  readonly text: string
 }

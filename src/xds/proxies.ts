@@ -1,5 +1,5 @@
 import type { Resource } from './resource.ts'
-import type { ProxiesReader, ProxyResourceStatus, ProxyStatus, ProxyTypeStatus } from './status.ts'
+import type { ProxiesReader, ProxyResourceStatus, Refusal, ProxyStatus, ProxyTypeStatus } from './status.ts'
 import type { Stream, TypeState } from './stream.ts'
 import type { ResourceType } from './type-urls.ts'
 
@@ -89,6 +89,22 @@ export class Proxies implements ProxiesReader {
       }
     }
     return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  refusals(): readonly Refusal[] {
+    const found: Refusal[] = []
+    for (const [nodeId, { streams }] of this.#proxies) {
+      for (const stream of streams) {
+        for (const [type, { subscription, lastNack }] of stream.types) {
+          for (const name of subscription.refusedNames) {
+            const refused = stream.cache.get(type, name)
+            if (refused === undefined || !subscription.refuses(refused)) continue
+            found.push({ nodeId, refused, acked: subscription.acked(name), text: lastNack?.text ?? '' })
+          }
+        }
+      }
+    }
+    return found
   }
 
   /** What is served to a client under a name now, in its view. */

@@ -20,6 +20,11 @@ export class Quarantine {
     return this.#refused.size
   }
 
+  /** Names of what is set aside. */
+  get names(): Iterable<string> {
+    return this.#refused.keys()
+  }
+
   refuses(resource: Resource): boolean {
     return this.#refused.get(resource.name)?.has(resource.version) === true
   }

@@ -1,3 +1,4 @@
+import type { Resource } from './resource.ts'
 import type { ResourceType } from './type-urls.ts'
 
 /** What one Envoy has of one type, over all its streams. */
@@ -39,9 +40,21 @@ export interface ProxyResourceStatus {
   readonly state: 'synced' | 'pending' | 'rejected' | 'waiting'
 }
 
+/** What one Envoy refuses of what is served now. */
+export interface Refusal {
+  readonly nodeId: string
+  readonly refused: Resource
+  /** What it has instead, as far as this stream knows. */
+  readonly acked: Resource | undefined
+  /** The text of its last NACK of that type. */
+  readonly text: string
+}
+
 /** The read-only face of the xDS server. A disconnected Envoy is remembered for an hour. */
 export interface ProxiesReader {
   proxies(): readonly ProxyStatus[]
   proxy(nodeId: string): ProxyStatus | undefined
   resources(nodeId: string, type: ResourceType): readonly ProxyResourceStatus[]
+  /** Of all connected Envoys; empty when all is well. */
+  refusals(): readonly Refusal[]
 }

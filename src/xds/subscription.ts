@@ -96,6 +96,11 @@ export class Subscription {
     return this.#quarantine.size
   }
 
+  /** Their names. */
+  get refusedNames(): Iterable<string> {
+    return this.#quarantine.names
+  }
+
   covers(name: string): boolean {
     return this.#wildcard || this.#names.has(name)
   }

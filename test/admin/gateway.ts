@@ -136,6 +136,7 @@ export class FakeGateway {
         proxies: () => this.proxies,
         proxy: nodeId => this.proxies.find(one => one.nodeId === nodeId),
         resources: (_nodeId, type) => (type === 'endpoint' ? this.resources : []),
+        refusals: () => [],
       },
       objects: {
         statuses: () => this.objects,

@@ -7,6 +7,10 @@ import { eventually, runToEnd } from '../tools/process.ts'
 import { repository } from '../tools/repository.ts'
 import { listenerObject, mappingObject, startStage, vmService } from './stage.ts'
 
+interface ObjectBody {
+  readonly rejections: readonly { readonly proxy: string; readonly resource: string; readonly text: string }[]
+}
+
 interface Proxies {
   readonly items: readonly {
     readonly state: string
@@ -35,6 +39,10 @@ for (const protocol of ['delta', 'sotw'] as const) {
     const text = (await listeners())?.types.find(type => type.type === 'listener')?.lastNack?.text ?? ''
     t.match(text, new RegExp(`listener-${String(taken)}`), 'with the name of the listener')
 
+    const { rejections } = await stage.api<ObjectBody>('/api/v1/objects/Listener/default/taken')
+    t.match(rejections, [{ proxy: 'edge-1', resource: `listener listener-${String(taken)}`, text: /./ }], 'at the object that asked for it')
+    t.same((await stage.api<ObjectBody>('/api/v1/objects/Listener/default/http')).rejections, [], 'and at no other')
+
     await stage.registerVm('vm-1', [vmService('web', backends[1]?.port ?? 0)])
     await stage.answers('/web/', answer => answer.body.includes('backend-2'))
     await stage.manifests('more', [mappingObject('more', { prefix: '/more/', service: 'web' })])
@@ -60,10 +68,14 @@ t.test('a route configuration that Envoy refuses: the command names it, endpoint
   t.equal(shown.code, 0)
   t.match(shown.stdout, /edge-1 .*rejected/)
   t.match(shown.stdout, /edge-1 rejects route .*regex/)
+  const objects = await runToEnd(process.execPath, [join(repository, 'src/main.ts'), 'objects', '--admin', stage.adminUrl])
+  t.match(objects.stdout, /Mapping +default +big +accepted +edge-1 rejects its route/)
+  t.notMatch(objects.stdout, /Mapping +default +web +accepted +edge-1/, 'only the Mapping that differs from what Envoy has is named')
 
   await stage.registerVm('vm-1', [vmService('web', backends[1]?.port ?? 0)])
   await stage.answers('/web/', answer => answer.body.includes('backend-2'))
   await stage.manifests('big', [mappingObject('big', { prefix: '/[a-z]+', prefix_regex: true, service: 'web' })])
   await stage.answers('/abc', answer => answer.status === 200)
   await stage.synced()
+  t.same((await stage.api<ObjectBody>('/api/v1/objects/Mapping/default/big')).rejections, [])
 })

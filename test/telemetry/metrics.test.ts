@@ -69,6 +69,7 @@ t.test('every metric of interface.md is there under its name', async t => {
       ],
       proxy: () => undefined,
       resources: () => [],
+      refusals: () => [],
     },
     objects: {
       statuses: () => [

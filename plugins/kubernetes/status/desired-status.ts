@@ -73,21 +73,23 @@ function conditionsOf(judged: ObjectStatus, generation: number | undefined): rea
   ]
 }
 
-function isServed({ state, unsupported, unserved }: ObjectStatus): boolean {
-  return state === 'accepted' && unsupported.length === 0 && unserved === undefined
+function isServed({ state, unsupported, unserved, rejections }: ObjectStatus): boolean {
+  return state === 'accepted' && unsupported.length === 0 && unserved === undefined && rejections === undefined
 }
 
-function effectReason({ state, lastGood, unsupported, unserved }: ObjectStatus): string {
+function effectReason({ state, lastGood, unsupported, unserved, rejections }: ObjectStatus): string {
   if (state === 'refused') return lastGood ? 'LastGoodServed' : 'Refused'
   if (state === 'ignored') return 'NotServed'
   if (unserved !== undefined) return 'NotServed'
+  if (rejections !== undefined) return 'RejectedByEnvoy'
   return unsupported.length > 0 ? 'PartlyServed' : 'Served'
 }
 
-function effectText({ state, lastGood, unsupported, notices, unserved }: ObjectStatus): string {
+function effectText({ state, lastGood, unsupported, notices, unserved, rejections = [] }: ObjectStatus): string {
   if (state === 'refused') return lastGood ? 'the last good version of this object is served' : 'nothing of this object is served'
   const missing = unsupported.length === 0 ? [] : [`without effect yet: ${unsupported.join(', ')}`]
-  return [...(unserved === undefined ? [] : [unserved]), ...missing, ...notices.filter(one => one !== unserved)].join('; ')
+  const rejected = rejections.map(({ proxy, resource, text }) => `${proxy} rejects its ${resource}: ${text}`)
+  return [...rejected, ...(unserved === undefined ? [] : [unserved]), ...missing, ...notices.filter(one => one !== unserved)].join('; ')
 }
 
 /** Why an object is refused, in one line. */

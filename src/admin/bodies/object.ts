@@ -14,6 +14,7 @@ export function objectBodyOf(status: ObjectStatus): ObjectBody {
     problems: status.problems.map(problem => ({ ...problem })),
     unsupported: [...status.unsupported],
     notices: [...status.notices],
+    rejections: [...(status.rejections ?? [])],
     lastGood: status.lastGood,
   }
 }
