@@ -6,6 +6,7 @@ import { compose } from '../../src/compose.ts'
 import { bootstrap } from '../../src/envoy/bootstrap.ts'
 import { loadSettings } from '../../src/settings/load.ts'
 import { createLog } from '../../src/telemetry/log.ts'
+import type { EnvoyVersion } from '../tools/envoy.ts'
 import { type EnvoyProcess, startEnvoy } from '../tools/envoy-process.ts'
 import { freePort, freePorts, temporaryFolder, type Teardown } from '../tools/local.ts'
 import { type Child, eventually, startProcess } from '../tools/process.ts'
@@ -21,6 +22,8 @@ export interface StageOptions {
   readonly protocol?: 'delta' | 'sotw'
   /** Runs the gateway as `isthmus serve` in a process of its own, which can be killed; default false. */
   readonly ownProcess?: boolean
+  /** Default: the newest. */
+  readonly envoyVersion?: EnvoyVersion
   /** The size of a regular expression's program that this Envoy takes; default: that of our bootstrap. */
   readonly regexLimit?: number
   /** Puts more files into the stage's folder before anything starts. */
@@ -182,12 +185,16 @@ function gatewayProcess(t: Teardown, file: string): StartStop {
   }
 }
 
-async function startTestEnvoy(t: Teardown, xds: number, { protocol = 'delta', regexLimit }: StageOptions): Promise<EnvoyProcess> {
+async function startTestEnvoy(
+  t: Teardown,
+  xds: number,
+  { protocol = 'delta', regexLimit, envoyVersion }: StageOptions,
+): Promise<EnvoyProcess> {
   const adminPort = await freePort()
   const text = bootstrap({ nodeId: 'edge-1', cluster: 'test', xds: { host: '127.0.0.1', port: xds }, protocol, adminPort })
   const json = JSON.stringify(text)
   const limited = regexLimit === undefined ? json : json.replace(/("re2\.max_program_size\.error_level":)\d+/, `$1${regexLimit}`)
-  const envoy = await startEnvoy({ bootstrap: limited, adminPort })
+  const envoy = await startEnvoy({ bootstrap: limited, adminPort, ...(envoyVersion === undefined ? {} : { version: envoyVersion }) })
   t.teardown(() => envoy.stop())
   await envoy.untilReady()
   return envoy

@@ -127,9 +127,9 @@ t.test('each Host shows its certificate by SNI; a renewed one is shown without t
 
   const listeners = async (): Promise<unknown> => {
     const dump = (await (await fetch(`${stage.envoy.adminUrl}/config_dump?resource=dynamic_listeners`)).json()) as {
-      configs: { name: string; active_state?: { version_info: string } }[]
+      configs: { name: string; active_state?: { last_updated: string } }[]
     }
-    return dump.configs.flatMap(one => (one.active_state === undefined ? [] : [[one.name, one.active_state.version_info]]))
+    return dump.configs.flatMap(one => (one.active_state === undefined ? [] : [[one.name, one.active_state.last_updated]]))
   }
   const before = await listeners()
   const renewed = await certificate('a-renewed', 'a.example')

@@ -1,13 +1,15 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { envoyPath } from './envoy.ts'
+import { type EnvoyVersion, envoyPath } from './envoy.ts'
 import { type Child, startProcess } from './process.ts'
 
 export interface EnvoyOptions {
   /** The whole bootstrap, JSON or YAML; its admin listener must be 127.0.0.1:adminPort. */
   readonly bootstrap: string
   readonly adminPort: number
+  /** Default: the newest. */
+  readonly version?: EnvoyVersion
   /** Further arguments, such as `--component-log-level config:debug`. */
   readonly args?: readonly string[]
 }
@@ -47,7 +49,7 @@ export interface EnvoyClusterStatus {
  * Throws with its output if it refuses the bootstrap or does not answer within 20 s.
  */
 export async function startEnvoy(options: EnvoyOptions): Promise<EnvoyProcess> {
-  const program = await envoyPath()
+  const program = await envoyPath(options.version)
   const folder = await mkdtemp(join(tmpdir(), 'isthmus-envoy-'))
   const file = join(folder, options.bootstrap.trimStart().startsWith('{') ? 'bootstrap.json' : 'bootstrap.yaml')
   await writeFile(file, options.bootstrap)

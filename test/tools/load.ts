@@ -1,8 +1,14 @@
-import { Agent, request } from 'node:http'
+import { Agent as HttpAgent, request as httpRequest } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface LoadOptions {
+  /** `https:` shows the host name of the `host` header by SNI, and trusts any certificate. */
   readonly url: string
+  /** The path of each request in place of that of the url. */
+  readonly path?: () => string
+  /** What counts as a failure; default: every status but 200. No answer is always one. */
+  readonly fails?: (path: string, status: number) => boolean
   /** Added to every request; `host` chooses the virtual host. */
   readonly headers?: Readonly<Record<string, string>>
   /** Requests in flight; default 4. */
@@ -15,7 +21,7 @@ export interface LoadOptions {
   readonly timeoutMs?: number
 }
 
-/** One request that was not answered with 200. */
+/** One request that failed. */
 export interface LoadFailure {
   readonly at: string
   readonly path: string
@@ -45,32 +51,33 @@ const keptFailures = 1000
 
 /** Sends GET requests at a steady, bounded rate over kept connections until stopped, and records every one that fails. Never throws. */
 export function startLoad(options: LoadOptions): Load {
-  const { concurrency = 4, requestsPerSecond = 200, maxSeconds = 60 } = options
-  const agent = new Agent({ keepAlive: true, maxSockets: concurrency })
+  const { concurrency = 4, requestsPerSecond = 200, maxSeconds = 60, fails = (_path, status) => status !== 200 } = options
+  const send = sender(options)
   const instances = new Map<string, number>()
   const failures: LoadFailure[] = []
   const counted = { requests: 0, failed: 0 }
   const stopping = new AbortController()
   const deadline = performance.now() + maxSeconds * 1000
-  const path = new URL(options.url).pathname
+  const path = options.path ?? (() => new URL(options.url).pathname)
 
   const worker = async () => {
     while (!stopping.signal.aborted && performance.now() < deadline) {
       const next = performance.now() + (concurrency * 1000) / requestsPerSecond
       const at = new Date().toISOString()
-      const answer = await send(options, agent)
+      const asked = path()
+      const answer = await send.get(asked)
       counted.requests++
-      if (answer.status === 200) {
+      if (answer.status !== undefined && !fails(asked, answer.status)) {
         const instance = instanceOf(answer.text)
         if (instance !== undefined) instances.set(instance, (instances.get(instance) ?? 0) + 1)
       } else {
         counted.failed++
-        if (failures.length < keptFailures) failures.push({ at, path, ...answer, text: answer.text.slice(0, 300) })
+        if (failures.length < keptFailures) failures.push({ at, path: asked, ...answer, text: answer.text.slice(0, 300) })
       }
       await sleep(Math.max(0, next - performance.now()), undefined, { signal: stopping.signal }).catch(() => undefined)
     }
   }
-  const workers = Promise.all(Array.from({ length: concurrency }, worker)).finally(() => agent.destroy())
+  const workers = Promise.all(Array.from({ length: concurrency }, worker)).finally(() => send.close())
   const report = (): LoadReport => ({ ...counted, failures: [...failures], instances: new Map(instances) })
   return {
     report,
@@ -82,19 +89,31 @@ export function startLoad(options: LoadOptions): Load {
   }
 }
 
-function send(options: LoadOptions, agent: Agent): Promise<{ status?: number; text: string }> {
-  return new Promise(resolve => {
-    const failed = (error: Error) => resolve({ text: error.message })
-    const timeout = AbortSignal.timeout(options.timeoutMs ?? 10_000)
-    const sent = request(options.url, { agent, headers: options.headers ?? {}, signal: timeout }, response => {
-      let text = ''
-      response.setEncoding('utf8')
-      response.on('data', (chunk: string) => (text += chunk))
-      response.on('error', failed)
-      response.on('end', () => resolve(response.statusCode === undefined ? { text } : { status: response.statusCode, text }))
-    })
-    sent.on('error', failed).end()
-  })
+interface Sender {
+  get(path: string): Promise<{ readonly status?: number; readonly text: string }>
+  close(): void
+}
+
+function sender({ url, headers = {}, concurrency = 4, timeoutMs = 10_000 }: LoadOptions): Sender {
+  const secure = new URL(url).protocol === 'https:'
+  const pool = { keepAlive: true, maxSockets: concurrency }
+  const agent = secure ? new HttpsAgent({ ...pool, rejectUnauthorized: false, servername: headers['host'] ?? '' }) : new HttpAgent(pool)
+  const request = secure ? httpsRequest : httpRequest
+  return {
+    get: path =>
+      new Promise(resolve => {
+        const failed = (error: Error) => resolve({ text: error.message })
+        const sent = request(new URL(path, url), { agent, headers, signal: AbortSignal.timeout(timeoutMs) }, response => {
+          let text = ''
+          response.setEncoding('utf8')
+          response.on('data', (chunk: string) => (text += chunk))
+          response.on('error', failed)
+          response.on('end', () => resolve(response.statusCode === undefined ? { text } : { status: response.statusCode, text }))
+        })
+        sent.on('error', failed).end()
+      }),
+    close: () => agent.destroy(),
+  }
 }
 
 function instanceOf(text: string): string | undefined {
