@@ -78,6 +78,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     now: () => clock.now(),
     after: (ms, task) => systemTimers.after(ms, task),
     overrides: service => operate.overrides.of(service),
+    ...(settings.trust !== undefined && { trust: settings.trust }),
   })
   const state = openState(settings, clock, log)
   const operate = openOperate({ state, clock, log, table, settings })
@@ -347,7 +348,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     stop: () => (stopping ??= stop()),
     async reload(next) {
       await sources.configure(next)
-      const fixed = (['id', 'state', 'xds', 'admin', 'agents', 'envoy', 'ambassadorId'] as const).filter(
+      const fixed = (['id', 'state', 'xds', 'admin', 'agents', 'envoy', 'ambassadorId', 'trust'] as const).filter(
         key => JSON.stringify(next[key]) !== JSON.stringify(settings[key]),
       )
       settings = { ...settings, sources: next.sources, manifests: next.manifests, defaults: next.defaults }

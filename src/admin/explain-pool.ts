@@ -1,5 +1,5 @@
 import type { PoolMember } from '../model/pool-rule.ts'
-import { levelsOf, type PoolEndpoint, type PoolView, priorityOf, whyNotMember } from '../table/reader.ts'
+import { isAt, levelsOf, type PoolEndpoint, type PoolView, priorityOf, whyNotMember } from '../table/reader.ts'
 import { isServed } from './bodies/endpoint.ts'
 import type { AdminReaders } from './readers.ts'
 import type { Explanation } from './schemas.ts'
@@ -52,7 +52,7 @@ export function outsideSteps(
   if (rule === undefined) return []
   return readers.table.basesOf(pool.service).flatMap(service =>
     (readers.table.base(service)?.endpoints ?? [])
-      .filter(one => one.address === at.address && one.port === at.port)
+      .filter(one => isAt(one, at))
       .flatMap(one =>
         rule.members
           .filter(member => member.services.includes(service))

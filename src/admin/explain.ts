@@ -3,7 +3,7 @@ import type { PortSelector } from '../ir/assignment.ts'
 import { nearest } from '../model/nearest.ts'
 import type { ServiceKey } from '../model/service-key.ts'
 import type { SourceStatus } from '../discovery/status.ts'
-import type { Evidence, PoolEndpoint, PoolView } from '../table/reader.ts'
+import { type Evidence, isAt, type PoolEndpoint, type PoolView } from '../table/reader.ts'
 import { addressText, isServed, rounded } from './bodies/endpoint.ts'
 import { clustersByService, type ServiceCluster } from './bodies/service.ts'
 import { deliverySteps, outsideSteps, placeSteps, ruleSteps } from './explain-pool.ts'
@@ -36,7 +36,7 @@ export function parseAddress(text: string, where = 'query parameter'): { readonl
 export function explain(service: ServiceKey, at: { readonly address: string; readonly port: number }, readers: AdminReaders): Explanation {
   const pool = readers.table.pool(service)
   const statuses = readers.sources.statuses()
-  const found = (pool?.endpoints ?? []).filter(one => one.address === at.address && one.port === at.port)
+  const found = (pool?.endpoints ?? []).filter(one => isAt(one, at))
   // TCP and UDP may share the port; Envoy's clusters are TCP.
   const endpoint = found.find(one => one.protocol === 'tcp') ?? found[0]
   const clusters = clustersByService(readers).get(service) ?? []
@@ -73,7 +73,7 @@ export function explain(service: ServiceKey, at: { readonly address: string; rea
   for (const evidence of endpoint.evidence) steps.push(...evidenceSteps(evidence, statuses))
   steps.push(...mergeSteps(endpoint), ...placeSteps(pool, endpoint))
   const takers = clusters.filter(cluster => {
-    const taken = readers.select(pool, cluster.assignment).find(one => one.address === at.address && one.port === at.port)
+    const taken = readers.select(pool, cluster.assignment).find(one => isAt(one, at))
     steps.push(clusterStep(cluster, endpoint, taken))
     return taken !== undefined
   })
@@ -202,7 +202,7 @@ function absentSteps(pool: PoolView, at: { readonly address: string; readonly po
 function elsewhere(service: ServiceKey, at: { readonly address: string; readonly port: number }, readers: AdminReaders): readonly Step[] {
   const services: ServiceKey[] = []
   for (const pool of readers.table.pools()) {
-    if (pool.service === service || !pool.endpoints.some(one => one.address === at.address && one.port === at.port)) continue
+    if (pool.service === service || !pool.endpoints.some(one => isAt(one, at))) continue
     services.push(pool.service)
     if (services.length === maxElsewhere) break
   }

@@ -93,6 +93,7 @@ const reasonBody = Type.Object({ code: Type.String(), text: Type.String() })
 export const endpointBody = Type.Object({
   service: Type.String({ description: 'namespace/name' }),
   address: Type.String(),
+  additionalAddresses: Type.Optional(Type.Array(Type.String(), { description: 'of the other family: the same process' })),
   port: Type.Integer(),
   portName: Type.String(),
   protocol: choice(['tcp', 'udp']),

@@ -65,6 +65,7 @@ export function keepTable(table: EndpointTable, { settings, state, clock, log }:
       groupsOf: source => table.groupsOf(source),
       countIn: (source, service) => table.countIn(source, service),
       countOf: source => table.countOf(source),
+      setStale: (source, isStale, receivedAt) => table.setStale(source, isStale, receivedAt),
     },
     recall(one) {
       const maxAgeMs = guardBounds(one.guards).maxStaleSeconds * 1000

@@ -21,17 +21,22 @@ export class FreshnessLog {
     if (this.#errors.size === 0) this.#errorCount = 0
   }
 
+  /** The source as a whole is not read: its data only ages. */
+  get isFailing(): boolean {
+    return this.#errors.has('')
+  }
+
   /** Nothing was read for longer than this, and not because there was nothing to say. */
   isExpired(monoNow: number, maxStaleMs: number): boolean {
-    return this.#errors.has('') && this.#lastSuccess !== undefined && monoNow - this.#lastSuccess.mono > maxStaleMs
+    return this.isFailing && this.#lastSuccess !== undefined && monoNow - this.#lastSuccess.mono > maxStaleMs
   }
 
   /** `synced`: whether the source was read completely since the start. `maxQuietMs`: see SourceInstance.maxQuietSeconds. */
   state(synced: boolean, monoNow: number, maxQuietMs: number, maxStaleMs: number): SourceState {
     if (!synced) return 'syncing'
     if (this.isExpired(monoNow, maxStaleMs)) return 'expired'
-    // An error of the whole source means its data only ages; that of one service leaves the rest live.
-    if (this.#errors.has('')) return 'stale'
+    // An error of one service leaves the rest live.
+    if (this.isFailing) return 'stale'
     return this.#lastSuccess !== undefined && monoNow - this.#lastSuccess.mono > maxQuietMs ? 'lagging' : 'live'
   }
 

@@ -1,5 +1,5 @@
 import type { EndpointGroup } from '../model/endpoint-group.ts'
-import { held } from '../model/held.ts'
+import { agedGroup } from './aged-group.ts'
 import type { Clock, RemovalCause } from './contract.ts'
 import { type GuardedTable, type GuardHold, SourceGuard } from './guard.ts'
 import type { GuardBounds } from './guard-bounds.ts'
@@ -11,6 +11,8 @@ export interface GroupSink extends GuardedTable {
   prune(source: string, keep: ReadonlySet<string>, receivedAt: number): number
   countOf(source: string): { services: number; endpoints: number }
   groupsOf(source: string): Iterable<EndpointGroup>
+  /** Whether nothing was read of a source of late, so that others are believed before it. */
+  setStale(source: string, isStale: boolean, receivedAt: number): void
 }
 
 export interface GuardedSinkGiven {
@@ -30,9 +32,8 @@ export interface GuardedSinkGiven {
 export class GuardedSink {
   readonly #given: GuardedSinkGiven
   readonly #guard: SourceGuard
-  /** While the source counts as expired: groups as they were before that. */
-  readonly #aged = new Map<string, EndpointGroup>()
-  #isExpired = false
+  /** What counts as expired: groups as they were before that, and what became of them. */
+  readonly #aged = new Map<string, { readonly group: EndpointGroup; readonly policy: 'degrade' | 'drop' }>()
   #wakeAt = Infinity
   #woken = new AbortController()
 
@@ -44,7 +45,7 @@ export class GuardedSink {
 
   emit(groups: readonly EndpointGroup[], receivedAt: number, cause: RemovalCause): void {
     const { source, sink, clock } = this.#given
-    if (this.#isExpired) this.renew()
+    if (this.#aged.size > 0) this.renew()
     const passed = this.#guard.pass(groups, cause, clock.now())
     sink.apply(source, passed, receivedAt)
     // The same list: nothing is held that was not held before.
@@ -79,25 +80,35 @@ export class GuardedSink {
     return this.#guard.holds(this.#given.clock.now())
   }
 
-  /** Nothing was heard of the source for too long: its endpoints are degraded or dropped, if its settings say so (discovery.md 5.6). */
-  expire(policy: 'degrade' | 'drop'): void {
-    if (this.#isExpired) return
-    this.#isExpired = true
-    const { source, sink, clock } = this.#given
-    const text = `${source.name} was not read for longer than guards.maxStaleSeconds`
-    const aged: EndpointGroup[] = []
-    for (const group of sink.groupsOf(source.name)) {
-      this.#aged.set(group.id, group)
-      aged.push({ ...group, endpoints: policy === 'drop' ? [] : group.endpoints.map(endpoint => held(endpoint, 'age', text)) })
+  /**
+   * Nothing was read of the source for so long (ms): endpoints of services that may not be that old are degraded or dropped, if its settings or
+   * their ServicePool say so (reference/discovery.md 5.6). Gives the age at which there is more to do; Infinity: never.
+   */
+  age(ageMs: number): number {
+    const { source, sink, clock, boundsOf } = this.#given
+    const changed: EndpointGroup[] = []
+    let next = Infinity
+    const judge = (group: EndpointGroup): void => {
+      const { maxStaleSeconds, onStale } = boundsOf(group.service)
+      const isOver = ageMs > maxStaleSeconds * 1000
+      if (!isOver && onStale !== 'keep') next = Math.min(next, maxStaleSeconds * 1000)
+      const policy = isOver && onStale !== 'keep' ? onStale : undefined
+      if (this.#aged.get(group.id)?.policy === policy) return
+      if (policy === undefined) this.#aged.delete(group.id)
+      else this.#aged.set(group.id, { group, policy })
+      changed.push(policy === undefined ? group : agedGroup(group, policy, source.name))
     }
-    sink.apply(source, aged, clock.now())
+    const before = [...this.#aged.values()]
+    for (const group of sink.groupsOf(source.name)) if (!this.#aged.has(group.id)) judge(group)
+    for (const { group } of before) judge(group)
+    if (changed.length > 0) sink.apply(source, changed, clock.now())
+    return next
   }
 
   /** The source is heard of again: what it said before is in force until it says something else. */
   renew(): void {
-    if (!this.#isExpired) return
-    this.#isExpired = false
-    const former = [...this.#aged.values()]
+    if (this.#aged.size === 0) return
+    const former = [...this.#aged.values()].map(({ group }) => group)
     this.#aged.clear()
     this.#given.sink.apply(this.#given.source, former, this.#given.clock.now())
   }

@@ -41,7 +41,9 @@ export class SourceHost implements SourcesReader {
     this.#runs.delete(name)
     this.#incomplete = undefined
     await run.stop()
-    this.#given.sink.prune(name, new Set(), this.#given.clock.now())
+    const { sink, clock } = this.#given
+    sink.prune(name, new Set(), clock.now())
+    sink.setStale(name, false, clock.now())
     this.#onTold()
   }
 

@@ -31,8 +31,11 @@ export interface HostedSource {
 /** What was known of a source before the gateway started: groups, as suspect, and when they were confirmed (wall clock ms), or why there are none. */
 export type KnownBefore = { readonly groups: readonly EndpointGroup[]; readonly confirmedAt: number } | { readonly notice: string }
 
-/** How often the age of a source is looked at. */
-const ageCheckMs = 1000
+/** A source that was not read for so long while it fails is believed after the others: long enough for a restart of a registry. */
+const staleMs = 30_000
+
+/** The age of a source that fails is looked at this often, as rules of ServicePools come and go. */
+const ageCheckMs = 60_000
 
 /** Errors under this many ms after a run's start do not reset its back-off. */
 const settledMs = 10_000
@@ -56,6 +59,12 @@ export class SourceRun {
   #current: AbortController | undefined
   #done: Promise<void> = Promise.resolve()
   #synced = false
+  readonly #bounds: GuardBounds
+  readonly #poolBounds = new WeakMap<PoolGuards, GuardBounds>()
+  /** When what was known before the start was confirmed, on the monotonic clock: the wall clock may be set meanwhile. */
+  readonly #knownSince: number | undefined
+  /** Ends the watch on its age. */
+  #aging: AbortController | undefined
   #warmUntil = -Infinity
   #restarts = 0
 
@@ -67,17 +76,22 @@ export class SourceRun {
     this.#given = given
     this.#onTold = onTold
     this.#guards = source.guards
+    this.#bounds = guardBounds(source.guards)
     this.#sink = new GuardedSink({
       source,
       sink: given.sink,
       clock: given.clock,
       random: given.random,
-      boundsOf: service => guardBounds(this.#guards, service === undefined ? undefined : given.guardsOf?.(service)),
+      boundsOf: service => this.#boundsOf(service === undefined ? undefined : given.guardsOf?.(service)),
       signal: this.#stopped.signal,
       onDoubt: () => this.resync(),
     })
     this.#known = source.known
-    if (this.#known !== undefined && 'groups' in this.#known) this.#sink.emit(this.#known.groups, given.clock.now(), 'explicit')
+    if (this.#known !== undefined && 'groups' in this.#known) {
+      const { clock } = given
+      this.#knownSince = clock.now() - Math.max(0, clock.wall() - this.#known.confirmedAt)
+      this.#sink.emit(this.#known.groups, clock.now(), 'explicit')
+    }
   }
 
   get synced(): boolean {
@@ -96,7 +110,6 @@ export class SourceRun {
   }
 
   start(): void {
-    void this.#watchAge()
     this.#done = this.#keepRunning()
   }
 
@@ -121,6 +134,7 @@ export class SourceRun {
     const { clock, sink } = this.#given
     const success = this.#freshness.lastSuccess
     const before = this.#known !== undefined && 'groups' in this.#known ? this.#known.confirmedAt : undefined
+    const ageMs = this.#ageMs
     const ownNotices = this.#known !== undefined && 'notice' in this.#known && !this.#synced ? [this.#known.notice] : []
     const maxQuietMs = (this.#instance.maxQuietSeconds ?? Infinity) * 1000
     return {
@@ -128,8 +142,7 @@ export class SourceRun {
       type: this.type,
       state: this.#freshness.state(this.#synced, clock.now(), maxQuietMs, this.#bounds.maxStaleSeconds * 1000),
       lastSuccess: success?.wall ?? before,
-      ageSeconds:
-        success !== undefined ? (clock.now() - success.mono) / 1000 : before === undefined ? undefined : (clock.wall() - before) / 1000,
+      ageSeconds: ageMs === undefined ? undefined : ageMs / 1000,
       error: this.#freshness.error,
       notices: [...ownNotices, ...this.#freshness.notices],
       ...sink.countOf(this.name),
@@ -213,25 +226,42 @@ export class SourceRun {
     })
   }
 
-  get #bounds(): GuardBounds {
-    return guardBounds(this.#guards)
+  #boundsOf(pool: PoolGuards | undefined): GuardBounds {
+    if (pool === undefined) return this.#bounds
+    let bounds = this.#poolBounds.get(pool)
+    if (bounds === undefined) this.#poolBounds.set(pool, (bounds = guardBounds(this.#guards, pool)))
+    return bounds
   }
 
-  /** Degrades or drops what was not read for too long, where the settings ask for that. */
-  async #watchAge(): Promise<void> {
-    const { onStale, maxStaleSeconds } = this.#bounds
-    if (onStale === 'keep') return
-    const { clock } = this.#given
-    const isOver = (): boolean => this.#stopped.signal.aborted
-    while (!isOver()) {
-      await clock.sleep(ageCheckMs, this.#stopped.signal)
-      if (isOver() || !this.#freshness.isExpired(clock.now(), maxStaleSeconds * 1000)) continue
-      this.#sink.expire(onStale)
+  /** How long nothing was read, by the monotonic clock; undefined: nothing was ever known. */
+  get #ageMs(): number | undefined {
+    const since = this.#freshness.lastSuccess?.mono ?? this.#knownSince
+    return since === undefined ? undefined : this.#given.clock.now() - since
+  }
+
+  /** While the source fails: believes others before it, then degrades or drops what was not read for too long, where that is asked for. */
+  async #watchAge(signal: AbortSignal): Promise<void> {
+    const { clock, sink } = this.#given
+    const isOver = (): boolean => signal.aborted
+    for (let ageMs = this.#ageMs; ageMs !== undefined && !isOver(); ageMs = this.#ageMs) {
+      sink.setStale(this.name, ageMs >= staleMs, clock.now())
+      const next = Math.min(this.#sink.age(ageMs), ageMs < staleMs ? staleMs : Infinity)
+      // A bound is passed once the age is over it.
+      await clock.sleep(Math.min(ageCheckMs, next - ageMs + 1), signal)
     }
   }
 
   #report(freshness: Parameters<FreshnessLog['report']>[0]): void {
-    if (freshness.ok) this.#sink.renew()
-    this.#freshness.report(freshness, { mono: this.#given.clock.now(), wall: this.#given.clock.wall() })
+    const { clock, sink } = this.#given
+    this.#freshness.report(freshness, { mono: clock.now(), wall: clock.wall() })
+    if (freshness.ok) {
+      this.#aging?.abort()
+      this.#aging = undefined
+      this.#sink.renew()
+      sink.setStale(this.name, false, clock.now())
+    } else if (this.#freshness.isFailing && this.#aging === undefined) {
+      this.#aging = new AbortController()
+      void this.#watchAge(AbortSignal.any([this.#aging.signal, this.#stopped.signal]))
+    }
   }
 }

@@ -11,7 +11,7 @@ import { manifestProblems, readManifests } from './manifests.ts'
 import { absolutePath } from './paths.ts'
 import { notBuilt, type SettingsFile, settingsSchema } from './schema.ts'
 import type { ListenAddress, Settings, TlsFiles } from './settings.ts'
-import { type RawSource, readSources } from './sources.ts'
+import { type RawSource, readSources, trustProblems } from './sources.ts'
 
 export interface SettingsInput {
   /** The settings file. Left out: `isthmus.yaml` in the working folder, and if there is none, none. */
@@ -58,6 +58,7 @@ export function loadSettings(input: SettingsInput): Settings {
   const folderOf = (key: string) => (overrides.has(key) ? cwd : folder)
   const sources = readSources(soundSources(content, problems), raw.defaults, input.plugins, folderOf('sources'))
   problems.push(...sources.problems, ...tlsProblems(raw), ...manifestProblems(raw.manifests, sources.sources))
+  problems.push(...trustProblems(raw.trust, sources.sources, input.plugins))
   lines.push(...problems.map(problem => lineOf(problem, document, overrides)))
   // A problem of a union may be found once per branch.
   if (lines.length > 0) throw new IsthmusError('settings-invalid', [...new Set(lines)].join('\n'))
@@ -104,6 +105,7 @@ export function loadSettings(input: SettingsInput): Settings {
     defaults: { addresses: { allow: raw.defaults?.addresses?.allow ?? [], only: raw.defaults?.addresses?.only ?? [] } },
     manifests: raw.manifests === undefined ? usualManifests(folder) : readManifests(raw.manifests, folderOf('manifests')),
     sources: sources.sources,
+    ...(raw.trust !== undefined && { trust: raw.trust }),
     startup: { gateSeconds: raw.startup?.gateSeconds ?? 30, knownSeconds: raw.startup?.knownSeconds ?? 5 },
     log: { level: raw.log?.level ?? 'info' },
   }

@@ -167,6 +167,13 @@ export const settingsSchema = Type.Object(
         description: 'registries and other places that know endpoints',
       }),
     ),
+    trust: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        uniqueItems: true,
+        description:
+          'names or types of sources, first the one that decides where several know an endpoint (vm, kubernetes, consul, dns, file)',
+      }),
+    ),
     startup: Type.Optional(
       Type.Object(
         {

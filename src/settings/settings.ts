@@ -24,6 +24,8 @@ export interface Settings {
   readonly defaults: { readonly addresses: AddressRules }
   readonly manifests: readonly ManifestSettings[]
   readonly sources: readonly SourceSettings[]
+  /** Names or types of sources, most trusted first; those that it leaves out follow in the usual order. */
+  readonly trust?: readonly string[]
   /** Seconds to wait for the first sync of the sources before answering with what is known. */
   readonly startup: {
     readonly gateSeconds: number

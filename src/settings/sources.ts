@@ -61,6 +61,25 @@ export function readSources(
   return { sources, problems }
 }
 
+/** Names in `trust` that are no source and no type of one. */
+export function trustProblems(
+  trust: readonly string[] | undefined,
+  sources: readonly SourceSettings[],
+  plugins: readonly SourcePlugin[],
+): readonly Problem[] {
+  const known = [...sources.map(one => one.name), ...plugins.map(one => one.type)]
+  return (trust ?? []).flatMap((name, index) => {
+    if (known.includes(name)) return []
+    const hint = didYouMean(name, known)
+    return [
+      {
+        path: ['trust', index],
+        text: `there is no source and no type of source "${name}"; ${hint === '' ? `known are ${known.join(', ')}` : hint}`,
+      },
+    ]
+  })
+}
+
 function unknownType(type: string, plugins: readonly SourcePlugin[]): string {
   const known = plugins.map(plugin => plugin.type)
   const choices = `known types: ${[...known, './file.ts of your own'].join(', ')}`

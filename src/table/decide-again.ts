@@ -4,8 +4,9 @@ import { placeIn } from './place-in.ts'
 import type { Evidence, PoolEndpoint } from './pool-view.ts'
 
 /** The endpoint as a part of its evidence alone describes it, best first and not empty; what a pool or an operator said about it stays. */
-export function decideAgain({ member, override, goneAt }: PoolEndpoint, evidence: readonly Evidence[]): PoolEndpoint {
-  const decided = decide(evidence)
+export function decideAgain(endpoint: PoolEndpoint, evidence: readonly Evidence[]): PoolEndpoint {
+  const { member, override, goneAt } = endpoint
+  const decided = decide(endpoint, evidence)
   const placed = member === undefined ? decided : placeIn(member, decided)
   const seen: PoolEndpoint = goneAt === undefined ? placed : Object.freeze({ ...placed, goneAt, health: 'draining' })
   return override === undefined ? seen : applyOverride(seen, override)

@@ -1,67 +1,77 @@
-import type { Presence } from '../model/health.ts'
+import type { Endpoint } from '../model/endpoint.ts'
 import { Interner } from '../model/intern.ts'
 import type { Reason } from '../model/reason.ts'
 import { isOurCopy } from './loop.ts'
+import type { PoolPlace } from './pool-order.ts'
 import type { Evidence, PoolEndpoint } from './pool-view.ts'
 
-/** Source types, most trusted first, where several know the same address and port (reference/discovery.md 1.2 b). */
-const precedence: readonly string[] = ['vm', 'kubernetes', 'consul', 'dns', 'file']
-
-/** What the evidence of one address and port, best first and not empty, says together: the first decides, except that draining seen by anybody wins. */
-export function decide(evidence: readonly Evidence[]): PoolEndpoint {
+/**
+ * What evidence says together of the endpoint at a place: the first decides, except that draining seen by anybody wins (reference/discovery.md
+ * 1.2). Other addresses that the evidence names are those of the same process in the other family: they go along.
+ * @param at where the endpoint is; one of the addresses of the evidence
+ * @param evidence best first and not empty
+ */
+export function decide(at: PoolPlace, evidence: readonly Evidence[]): PoolEndpoint {
   const winner = evidence[0]
   if (winner === undefined) throw new Error('an endpoint without evidence cannot exist')
-  const { address, port, protocol, weight, presence } = winner.endpoint
-  if (isOurCopy(winner)) return onlyCopies(winner, evidence)
+  const { address, port, protocol } = at
+  const { weight, presence } = winner.endpoint
+  const additionalAddresses = addressesBeside(address, winner.endpoint, evidence)
+  if (isOurCopy(winner)) return onlyCopies({ address, port, protocol, additionalAddresses }, winner, evidence)
   const draining = evidence.find(one => one.endpoint.health === 'draining' && !isOurCopy(one))
   const health = draining === undefined ? winner.endpoint.health : 'draining'
   const reasons = evidence.length === 1 ? winner.endpoint.reasons : mergedReasons(evidence, winner, draining)
-  return Object.freeze({ address, port, protocol, health, presence, weight, winner, evidence, reasons })
+  return Object.freeze({ address, port, protocol, additionalAddresses, health, presence, weight, winner, evidence, reasons })
+}
+
+/** All that the evidence knows but `address`, sorted. */
+function addressesBeside(address: string, winner: Endpoint, evidence: readonly Evidence[]): readonly string[] {
+  let isOne = winner.address === address && !winner.additionalAddresses.includes(address)
+  for (const { endpoint } of evidence) {
+    isOne &&= endpoint === winner || (endpoint.address === address && endpoint.additionalAddresses.length === 0)
+  }
+  // The usual cases: one evidence, or addresses of one family.
+  if (isOne) return winner.additionalAddresses
+  const all = new Set(evidence.flatMap(({ endpoint }) => [endpoint.address, ...endpoint.additionalAddresses]))
+  all.delete(address)
+  return Object.freeze([...all].sort())
 }
 
 /** What is known to nobody but by our own word is not told to Envoy: the original is gone. */
-function onlyCopies(winner: Evidence, evidence: readonly Evidence[]): PoolEndpoint {
-  const { address, port, protocol, weight, health, presence, reasons } = winner.endpoint
+function onlyCopies(
+  place: Pick<PoolEndpoint, 'address' | 'port' | 'protocol' | 'additionalAddresses'>,
+  winner: Evidence,
+  evidence: readonly Evidence[],
+): PoolEndpoint {
+  const { weight, health, presence, reasons } = winner.endpoint
   const sources = evidence.map(one => one.source).join(', ')
   const text = `${sources} has it from Isthmus itself (external-source=isthmus), and no source knows the original`
   const all = Object.freeze([...reasons, { code: 'sync-loop', text }])
-  return Object.freeze({ address, port, protocol, health, presence, weight, winner, evidence, reasons: all, excluded: true })
+  return Object.freeze({ ...place, health, presence, weight, winner, evidence, reasons: all, excluded: true })
 }
 
 function mergedReasons(evidence: readonly Evidence[], winner: Evidence, draining: Evidence | undefined): readonly Reason[] {
+  const alone = mergedAlone(evidence)
+  if (winner.endpoint.reasons.length === 0 && draining === undefined) return alone
   const reasons: Reason[] = [...winner.endpoint.reasons]
   if (draining !== undefined && draining !== winner) {
     const text = `${draining.source} says draining, which wins over every other source`
     reasons.push(...draining.endpoint.reasons, { code: 'draining-wins', text })
   }
-  let text = `known to ${String(evidence.length)} sources; ${winner.source} decides over`
-  for (let index = 1; index < evidence.length; index++) text += `${index === 1 ? ' ' : ', '}${(evidence[index] as Evidence).source}`
-  const alone = mergedAlone.get(text, () => Object.freeze([Object.freeze({ code: 'merged', text })]))
-  return reasons.length === 0 ? alone : Object.freeze([...reasons, ...alone])
+  return Object.freeze([...reasons, ...alone])
 }
 
-/** Endpoints of a service mostly have the same sources: they share what is said of it. */
-const mergedAlone = new Interner<readonly Reason[]>(10_000)
+/** Endpoints of a service mostly have the same sources: they share what is said of that. */
+const merged = new Interner<readonly Reason[]>(10_000)
+/** What was said last: the next endpoint of the service is likely to have it said, too. */
+let said: { readonly sources: readonly string[]; readonly reasons: readonly Reason[] } = { sources: [], reasons: [] }
 
-const presenceRank: Record<Presence, number> = { live: 0, suspect: 1, expired: 2 }
-
-function trustRank(type: string): number {
-  const rank = precedence.indexOf(type)
-  return rank < 0 ? precedence.length : rank
-}
-
-/** Originals before our own copies, live evidence before stale, then the declared order of source types, then names, so that the order is total. */
-export function byTrust(a: Evidence, b: Evidence): number {
-  return (
-    Number(isOurCopy(a)) - Number(isOurCopy(b)) ||
-    presenceRank[a.endpoint.presence] - presenceRank[b.endpoint.presence] ||
-    trustRank(a.sourceType) - trustRank(b.sourceType) ||
-    compare(a.source, b.source) ||
-    compare(a.group, b.group) ||
-    compare(a.endpoint.id, b.endpoint.id)
-  )
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+function mergedAlone(evidence: readonly Evidence[]): readonly Reason[] {
+  const { sources } = said
+  if (sources.length === evidence.length && evidence.every(({ source }, index) => source === sources[index])) return said.reasons
+  const [first, ...others] = evidence.map(one => one.source)
+  const text = `known to ${String(evidence.length)} sources; ${String(first)} decides over ${others.join(', ')}`
+  const reasons = merged.get(text, () => Object.freeze([Object.freeze({ code: 'merged', text })]))
+  said = { sources: evidence.map(one => one.source), reasons }
+  return said.reasons
 }

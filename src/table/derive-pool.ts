@@ -6,6 +6,7 @@ import { type Candidate, candidatesOf, joinCandidates, type Selections } from '.
 import { placeIn } from './place-in.ts'
 import { comparePlaces } from './pool-order.ts'
 import type { PoolEndpoint, PoolView } from './pool-view.ts'
+import type { Trust } from './trust.ts'
 
 /**
  * The pool that a rule makes of what sources know (reference/discovery.md 1.6): each endpoint once, with the evidence of all members that
@@ -20,6 +21,7 @@ export function derivePool(
   former: PoolView | undefined,
   bases: ReadonlyMap<ServiceKey, PoolView>,
   selections: Selections,
+  trust: Trust,
 ): PoolView {
   const ranked = [...rule.members].sort((a, b) => a.level - b.level)
   const lists = [...bases].map(([service, base]) =>
@@ -27,9 +29,10 @@ export function derivePool(
       ranked.filter(member => member.services.includes(service)),
       base,
       selections,
+      trust,
     ),
   )
-  const endpoints = join(ranked, mergeSorted(lists), former?.rule === rule ? former.endpoints : [])
+  const endpoints = join(ranked, mergeSorted(lists), former?.rule === rule ? former.endpoints : [], trust)
   if (former?.rule === rule && endpoints === former.endpoints) return former
   const sources = new Set<string>()
   for (const { evidence } of endpoints) for (const { source } of evidence) sources.add(source)
@@ -64,7 +67,12 @@ function mergeTwo(a: readonly Candidate[], b: readonly Candidate[]): readonly Ca
 }
 
 /** Makes each place one endpoint, or keeps the former one. */
-function join(ranked: readonly PoolMember[], candidates: readonly Candidate[], former: readonly PoolEndpoint[]): readonly PoolEndpoint[] {
+function join(
+  ranked: readonly PoolMember[],
+  candidates: readonly Candidate[],
+  former: readonly PoolEndpoint[],
+  trust: Trust,
+): readonly PoolEndpoint[] {
   const joined: PoolEndpoint[] = []
   let from = 0
   for (let index = 0; index < candidates.length; ) {
@@ -72,7 +80,7 @@ function join(ranked: readonly PoolMember[], candidates: readonly Candidate[], f
     let end = index + 1
     while (end < candidates.length && comparePlaces((candidates[end] as Candidate).at, first.at) === 0) end++
     const same = end === index + 1 ? undefined : candidates.slice(index, end)
-    const { member, evidence } = same === undefined ? first : joinCandidates(same, ranked)
+    const { member, evidence } = same === undefined ? first : joinCandidates(same, ranked, trust)
     const override = same === undefined ? first.at.override : same.find(one => one.at.override !== undefined)?.at.override
     index = end
     let order = -1
@@ -82,7 +90,7 @@ function join(ranked: readonly PoolMember[], candidates: readonly Candidate[], f
       joined.push(old)
       continue
     }
-    const made = placeIn(member, decide(evidence))
+    const made = placeIn(member, decide(first.at, evidence))
     joined.push(override === undefined ? made : applyOverride(made, override))
   }
   return sameItems(joined, former) ? former : Object.freeze(joined)

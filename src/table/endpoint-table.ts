@@ -3,9 +3,11 @@ import type { Override } from '../model/override.ts'
 import type { PoolRule } from '../model/pool-rule.ts'
 import type { ServiceKey } from '../model/service-key.ts'
 import { type Finish, finishPool, firstGone } from './finish-pool.ts'
-import { type GroupChange, mergePool } from './merge.ts'
+import { joinFamilies } from './join-families.ts'
+import { type GroupChange, mergePool, rerank } from './merge.ts'
 import type { PoolView, TableChange, TableReader } from './reader.ts'
 import { basesOf, type RuledPool, RuledPools } from './ruled-pools.ts'
+import { type Trust, trustOrder } from './trust.ts'
 
 /** One source's groups. */
 interface Shard {
@@ -18,8 +20,12 @@ interface Shard {
 interface Pool {
   readonly service: ServiceKey
   readonly shards: Map<string, Shard>
-  /** What the sources say. */
+  /** What the sources say, address by address. */
   merged: PoolView | undefined
+  /** The same with the two families of an instance as one endpoint. */
+  joined?: PoolView
+  /** False: other sources are trusted than at the last merge. */
+  isRanked?: boolean
   /** What is seen: the same but for operators' decisions. */
   view: PoolView | undefined
   /** Groups that were touched since the last merge, each as it was then. */
@@ -37,6 +43,8 @@ export interface TableGiven {
    * changes them tells by `overridesChanged`.
    */
   readonly overrides?: (service: ServiceKey) => ReadonlyMap<string, Override> | undefined
+  /** Names or types of sources, most trusted first; those that it leaves out follow in the usual order. */
+  readonly trust?: readonly string[]
 }
 
 /** Without time nothing lingers: what is gone is gone at once. */
@@ -54,6 +62,9 @@ export class EndpointTable implements TableReader {
   readonly #listeners = new Set<(change: TableChange) => void>()
   readonly #onDirty: () => void
   readonly #given: TableGiven
+  /** Sources of which nothing was read of late. */
+  readonly #stale = new Set<string>()
+  readonly #trust: Trust
   readonly #ruled = new RuledPools()
   /** Pools with endpoints that drain, and when the first of each is to be dropped. */
   readonly #lingering = new Map<RuledPool, number>()
@@ -67,6 +78,7 @@ export class EndpointTable implements TableReader {
   constructor(onDirty: () => void, given: TableGiven = timeless) {
     this.#onDirty = onDirty
     this.#given = given
+    this.#trust = trustOrder(given.trust ?? [], source => this.#stale.has(source))
   }
 
   get revision(): number {
@@ -122,6 +134,24 @@ export class EndpointTable implements TableReader {
       if (ruled !== undefined) this.#ruled.mark(ruled)
       const pool = this.#pools.get(service)
       if (pool !== undefined) this.#dirty.add(pool)
+    }
+    this.#mark(receivedAt)
+  }
+
+  /**
+   * Whether nothing was read of a source of late: where another source knows an endpoint, too, that one decides then (reference/discovery.md
+   * 1.2 b, c).
+   */
+  setStale(source: string, isStale: boolean, receivedAt: number): void {
+    if (this.#stale.has(source) === isStale) return
+    if (isStale) this.#stale.add(source)
+    else this.#stale.delete(source)
+    for (const pool of this.#pools.values()) {
+      if (!pool.shards.has(source)) continue
+      this.#ruled.touch(pool.service)
+      if (pool.shards.size < 2) continue
+      pool.isRanked = false
+      this.#dirty.add(pool)
     }
     this.#mark(receivedAt)
   }
@@ -204,11 +234,14 @@ export class EndpointTable implements TableReader {
     const pools: TableChange['pools'][number][] = []
     const now = this.#given.now()
     for (const pool of this.#dirty) {
-      pool.merged = mergePool(pool.service, pool.merged, changesOf(pool), [...pool.shards.keys()].sort())
+      const former = pool.isRanked === false && pool.merged !== undefined ? rerank(pool.merged, this.#trust) : pool.merged
+      pool.merged = mergePool(pool.service, former, changesOf(pool), [...pool.shards.keys()].sort(), this.#trust)
+      pool.joined = joinFamilies(pool.merged, pool.joined, this.#trust)
       pool.touched = undefined
+      pool.isRanked = true
       const hidden = this.#ruled.get(pool.service) !== undefined
       const before = pool.view
-      const after = finishPool(pool.merged, before, this.#finish(pool.service, 0, now))
+      const after = finishPool(pool.joined, before, this.#finish(pool.service, 0, now))
       if (after === before) continue
       pool.view = after
       this.#ruled.touch(pool.service)
@@ -216,7 +249,7 @@ export class EndpointTable implements TableReader {
       if (!hidden) this.#tell(pools, before, after)
     }
     this.#dirty.clear()
-    for (const pool of this.#ruled.derive(service => this.#pools.get(service)?.view)) {
+    for (const pool of this.#ruled.derive(service => this.#pools.get(service)?.view, this.#trust)) {
       const { service, drainSeconds } = pool.rule
       const before = pool.view
       const after = finishPool(pool.merged, before, this.#finish(service, drainSeconds * 1000, now))

@@ -37,7 +37,7 @@ export function finishPool(merged: PoolView, former: PoolView | undefined, finis
     const before = old[from]
     const known = before !== undefined && comparePlaces(before, endpoint) === 0 ? before : undefined
     if (known !== undefined) from++
-    finished.push(overridden(endpoint, known, overrides?.get(addressKey(endpoint))))
+    finished.push(overridden(endpoint, known, overrides === undefined ? undefined : overrideOf(endpoint, overrides)))
   }
   for (; from < old.length; from++) linger(finished, old[from] as PoolEndpoint, drainMs, now)
   if (sameItems(finished, merged.endpoints)) return merged
@@ -67,6 +67,14 @@ function linger(into: PoolEndpoint[], lost: PoolEndpoint, drainMs: number, now: 
   if (drainMs <= 0 || !served) return
   const reason: Reason = { code: 'removed', text: `no source names it any more; it drains for ${String(drainMs / 1000)} s` }
   into.push(Object.freeze({ ...lost, health: 'draining', goneAt: now + drainMs, reasons: Object.freeze([...lost.reasons, reason]) }))
+}
+
+/** An operator may have named any of its addresses. */
+function overrideOf(endpoint: PoolEndpoint, overrides: ReadonlyMap<string, Override>): Override | undefined {
+  const { port, additionalAddresses } = endpoint
+  const own = overrides.get(addressKey(endpoint))
+  if (own !== undefined || additionalAddresses.length === 0) return own
+  return additionalAddresses.map(address => overrides.get(addressKey({ address, port }))).find(one => one !== undefined)
 }
 
 function overridden(endpoint: PoolEndpoint, before: PoolEndpoint | undefined, override: Override | undefined): PoolEndpoint {

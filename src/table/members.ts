@@ -1,8 +1,8 @@
 import type { PoolMember } from '../model/pool-rule.ts'
 import type { PortSelector } from '../model/port-selector.ts'
-import { byTrust } from './decide.ts'
 import type { Evidence, PoolEndpoint, PoolView } from './pool-view.ts'
 import { selectPorts } from './select-ports.ts'
+import type { Trust } from './trust.ts'
 
 /** An endpoint that members of a pool select, with the part of its evidence that is theirs. */
 export interface Candidate {
@@ -20,7 +20,7 @@ export type Selections = WeakMap<PoolEndpoint, Candidate | null>
  * What members select of what sources know under one key, in the pool's order.
  * @param members those that name the key, in the order of level and place
  */
-export function candidatesOf(members: readonly PoolMember[], base: PoolView, selections: Selections): readonly Candidate[] {
+export function candidatesOf(members: readonly PoolMember[], base: PoolView, selections: Selections, trust: Trust): readonly Candidate[] {
   const open = members.filter(member => member.port === undefined)
   const ported = new Map<PoolEndpoint, Candidate[]>()
   for (const member of members) for (const one of portCandidates(member, base)) ported.set(one.at, [...(ported.get(one.at) ?? []), one])
@@ -30,17 +30,17 @@ export function candidatesOf(members: readonly PoolMember[], base: PoolView, sel
     let candidate = selections.get(at)
     if (candidate === undefined) selections.set(at, (candidate = open.length === 0 ? null : select(open, at)))
     const others = ported.size === 0 ? undefined : ported.get(at)
-    if (others !== undefined) candidate = joinCandidates(candidate === null ? others : [candidate, ...others], members)
+    if (others !== undefined) candidate = joinCandidates(candidate === null ? others : [candidate, ...others], members, trust)
     if (candidate !== null) found.push(candidate)
   }
   return found
 }
 
 /** Candidates for one address and port as one: with all their evidence, each once, best first, of the first member in the order given. */
-export function joinCandidates(all: readonly Candidate[], ranked: readonly PoolMember[]): Candidate {
+export function joinCandidates(all: readonly Candidate[], ranked: readonly PoolMember[], trust: Trust): Candidate {
   const first = all.reduce((best, one) => (ranked.indexOf(one.member) < ranked.indexOf(best.member) ? one : best))
   const evidence = [...new Set(all.flatMap(one => one.evidence))]
-  return { ...first, evidence: Object.freeze(evidence.sort(byTrust)) }
+  return { ...first, evidence: Object.freeze(evidence.sort(trust)) }
 }
 
 function select(members: readonly PoolMember[], at: PoolEndpoint): Candidate | null {

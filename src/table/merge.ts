@@ -2,9 +2,10 @@ import type { Endpoint } from '../model/endpoint.ts'
 import type { EndpointGroup } from '../model/endpoint-group.ts'
 import { sameEndpoint } from '../model/same-endpoint.ts'
 import type { ServiceKey } from '../model/service-key.ts'
-import { byTrust, decide } from './decide.ts'
+import { decide } from './decide.ts'
 import { comparePlaces, findPlace } from './pool-order.ts'
 import type { Evidence, PoolEndpoint, PoolView } from './pool-view.ts'
+import { insertByTrust, type Trust } from './trust.ts'
 
 const noEndpoints: readonly PoolEndpoint[] = Object.freeze([])
 const none: readonly Evidence[] = Object.freeze([])
@@ -22,6 +23,7 @@ export interface GroupChange {
  * evidence kept, weights never summed. Takes the former view and the groups that changed since, so that one changed endpoint among a
  * thousand costs one decision. Pure; the result does not depend on the order or the steps in which the groups came. Whatever equals its
  * part of `former` is that same object, up to the whole view: identity means "no change" downstream.
+ * Addresses of two families stay apart here; see `joinFamilies`.
  * @param sources names of the sources that know the service now, sorted
  */
 export function mergePool(
@@ -29,18 +31,35 @@ export function mergePool(
   former: PoolView | undefined,
   changes: readonly GroupChange[],
   sources: readonly string[],
+  trust: Trust,
 ): PoolView {
-  const endpoints = mergeEndpoints(former?.endpoints ?? noEndpoints, changes)
+  const known = former?.endpoints ?? noEndpoints
+  const touched = touchedPlaces(known, changes, trust)
+  const endpoints = mergeEndpoints(known, touched)
   if (former !== undefined && endpoints === former.endpoints && sameItems(former.sources, sources)) return former
-  return Object.freeze({ service, mode: 'union', endpoints, sources })
+  // Looked at as a whole only where there was one before, which may have gone.
+  const hasIpv6 = former?.hasIpv6 === true ? endpoints.some(isIpv6) : touched.some(one => one.evidence.length > 0 && isIpv6(one.place))
+  return Object.freeze({ service, mode: 'union', endpoints, sources, ...(hasIpv6 && { hasIpv6 }) })
 }
 
-function mergeEndpoints(former: readonly PoolEndpoint[], changes: readonly GroupChange[]): readonly PoolEndpoint[] {
-  const touched = touchedPlaces(former, changes)
+/** The same merge where other sources are trusted than before: what another evidence decides now is decided anew. */
+export function rerank(view: PoolView, trust: Trust): PoolView {
+  const endpoints = view.endpoints.map(one => {
+    const sorted = one.evidence.toSorted(trust)
+    return sameItems(sorted, one.evidence) ? one : decide(one, Object.freeze(sorted))
+  })
+  return sameItems(endpoints, view.endpoints) ? view : Object.freeze({ ...view, endpoints: Object.freeze(endpoints) })
+}
+
+export function isIpv6({ address }: { readonly address: string }): boolean {
+  return address.includes(':')
+}
+
+function mergeEndpoints(former: readonly PoolEndpoint[], touched: readonly Touched[]): readonly PoolEndpoint[] {
   const merged: PoolEndpoint[] = []
   let from = 0
   let same = true
-  for (const { at, evidence } of touched) {
+  for (const { at, place, evidence } of touched) {
     const index = at < 0 ? -at - 1 : at
     for (; from < index; from++) merged.push(former[from] as PoolEndpoint)
     const old = at < 0 ? undefined : former[at]
@@ -51,7 +70,7 @@ function mergeEndpoints(former: readonly PoolEndpoint[], changes: readonly Group
         : old !== undefined && sameItems(old.evidence, evidence)
           ? old
           : // A copy, because a list that grew by push keeps room for more.
-            decide(Object.freeze(evidence.slice()))
+            decide(place, Object.freeze(evidence.slice()))
     if (decided !== undefined) merged.push(decided)
     same &&= decided === old
   }
@@ -69,7 +88,7 @@ interface Touched {
 }
 
 /** Each address and port that a changed group names or named, in canonical order, with all evidence there is for it now. */
-function touchedPlaces(former: readonly PoolEndpoint[], changes: readonly GroupChange[]): readonly Touched[] {
+function touchedPlaces(former: readonly PoolEndpoint[], changes: readonly GroupChange[], trust: Trust): readonly Touched[] {
   const changed = new Set(changes.map(change => groupKey(change.source, (change.before ?? change.after)?.id ?? '')))
   const byAddress = new Map<string, Touched | Touched[]>()
   const all: Touched[] = []
@@ -87,7 +106,7 @@ function touchedPlaces(former: readonly PoolEndpoint[], changes: readonly GroupC
   }
   const add = ({ old, evidence }: Touched, { source, sourceType, after }: GroupChange, endpoint: Endpoint) => {
     const group = after?.id ?? ''
-    evidence.push(keepSame(old, source, group, endpoint) ?? Object.freeze({ source, sourceType, group, endpoint }))
+    insertByTrust(evidence, keepSame(old, source, group, endpoint) ?? Object.freeze({ source, sourceType, group, endpoint }), trust)
   }
   const kept = changes.map(({ before, after }) => sharedEndpoints(before, after))
   for (const [index, change] of changes.entries()) {
@@ -102,7 +121,6 @@ function touchedPlaces(former: readonly PoolEndpoint[], changes: readonly GroupC
       if (touched !== undefined) add(touched, change, endpoint)
     }
   }
-  for (const { evidence } of all) if (evidence.length > 1) evidence.sort(byTrust)
   return all.sort((a, b) => comparePlaces(a.place, b.place))
 }
 

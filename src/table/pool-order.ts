@@ -12,6 +12,14 @@ export function comparePlaces(a: PoolPlace, b: PoolPlace): number {
   return a.protocol === b.protocol ? 0 : a.protocol < b.protocol ? -1 : 1
 }
 
+/** Whether an endpoint is at an address and port, be it by the address of its other family. */
+export function isAt(
+  endpoint: { readonly address: string; readonly port: number; readonly additionalAddresses: readonly string[] },
+  { address, port }: { readonly address: string; readonly port: number },
+): boolean {
+  return endpoint.port === port && (endpoint.address === address || endpoint.additionalAddresses.includes(address))
+}
+
 /** Where `place` stands in a sorted list, or `-(where it would stand) - 1`. */
 export function findPlace(sorted: readonly PoolPlace[], place: PoolPlace): number {
   let low = 0

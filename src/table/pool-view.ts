@@ -20,6 +20,8 @@ export interface PoolEndpoint {
   readonly address: string
   readonly port: number
   readonly protocol: 'tcp' | 'udp'
+  /** Its addresses of the other family, as every source names them: the same process, dialled when `address` does not answer. Sorted. */
+  readonly additionalAddresses: readonly string[]
   readonly health: Health
   readonly presence: Presence
   readonly weight: number
@@ -48,4 +50,6 @@ export interface PoolView {
   readonly endpoints: readonly PoolEndpoint[]
   /** Names of the sources that know the service now, sorted. */
   readonly sources: readonly string[]
+  /** Some address is IPv6: there may be families to join. */
+  readonly hasIpv6?: true
 }

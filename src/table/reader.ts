@@ -3,6 +3,7 @@ import type { PoolView } from './pool-view.ts'
 
 export { decideAgain } from './decide-again.ts'
 export { whyNotMember } from './members.ts'
+export { isAt } from './pool-order.ts'
 export { levelsOf, priorityOf } from './priorities.ts'
 export { selectPorts } from './select-ports.ts'
 export type { Evidence, PoolEndpoint, PoolView } from './pool-view.ts'

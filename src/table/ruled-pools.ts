@@ -4,6 +4,7 @@ import type { ServiceKey } from '../model/service-key.ts'
 import { derivePool } from './derive-pool.ts'
 import type { Selections } from './members.ts'
 import type { PoolView } from './pool-view.ts'
+import type { Trust } from './trust.ts'
 
 /** A pool made by a rule: its last merge, and what is seen of it. */
 export interface RuledPool {
@@ -74,7 +75,7 @@ export class RuledPools {
   }
 
   /** Takes the marks away and gives the marked pools, each with its merge brought up to date. */
-  derive(base: (service: ServiceKey) => PoolView | undefined): readonly (RuledPool & { merged: PoolView })[] {
+  derive(base: (service: ServiceKey) => PoolView | undefined, trust: Trust): readonly (RuledPool & { merged: PoolView })[] {
     const derived: (RuledPool & { merged: PoolView })[] = []
     for (const pool of this.#dirty) {
       const bases = new Map<ServiceKey, PoolView>()
@@ -82,7 +83,7 @@ export class RuledPools {
         const view = base(service)
         if (view !== undefined) bases.set(service, view)
       }
-      derived.push(Object.assign(pool, { merged: derivePool(pool.rule, pool.merged, bases, pool.selections) }))
+      derived.push(Object.assign(pool, { merged: derivePool(pool.rule, pool.merged, bases, pool.selections, trust) }))
     }
     this.#dirty.clear()
     return derived

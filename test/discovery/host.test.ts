@@ -3,7 +3,7 @@ import type { Clock, DiscoverySource, SourceContext } from '../../src/discovery/
 import { SourceHost } from '../../src/discovery/host.ts'
 import { makeEndpoint } from '../../src/model/endpoint.ts'
 import type { EndpointGroup } from '../../src/model/endpoint-group.ts'
-import type { SourceGuards } from '../../src/model/pool-rule.ts'
+import type { PoolGuards, SourceGuards } from '../../src/model/pool-rule.ts'
 import { serviceKey } from '../../src/model/service-key.ts'
 import { held } from '../../src/model/held.ts'
 import { EndpointTable } from '../../src/table/endpoint-table.ts'
@@ -42,7 +42,13 @@ function scripted() {
 function hosted(source: DiscoverySource, guards: SourceGuards = {}) {
   const sleeps: number[] = []
   let now = 0
-  const clock: Clock = { now: () => now, wall: () => now, sleep: async ms => void sleeps.push(ms) }
+  // Delays pass at once; nobody waits for an age.
+  const sleep: Clock['sleep'] = (ms, signal) => {
+    if (ms > 30_000) return new Promise(resolve => signal?.addEventListener('abort', () => resolve()))
+    sleeps.push(ms)
+    return Promise.resolve()
+  }
+  const clock: Clock = { now: () => now, wall: () => now, sleep }
   const table = new EndpointTable(() => undefined)
   let synced = 0
   const wanted = { has: () => false, keys: () => [], onChange: () => () => undefined }
@@ -186,6 +192,77 @@ t.test(
     }
   },
 )
+
+t.test("a ServicePool's bounds of age are those of its services, whatever the source's are, and follow when they change", async t => {
+  const { source, run } = scripted()
+  const clock = makeTestClock()
+  const table = new EndpointTable(() => undefined)
+  const wanted = { has: () => false, keys: () => [], onChange: () => () => undefined }
+  const rules = new Map<string, PoolGuards>([[web, { maxStaleSeconds: 100, onStale: 'drop' }]])
+  const host = new SourceHost({ sink: table, wanted, clock, random: () => 1, guardsOf: service => rules.get(service) }, () => undefined)
+  host.add({ name: 'dc1', type: 'consul', instance: { source }, log: silent, guards: { maxStaleSeconds: 1000, onStale: 'degrade' } })
+  const api = serviceKey('shop', 'api')
+  const states = () => [web, api].map(key => (table.pool(key)?.endpoints ?? []).map(one => one.presence).join())
+  const { context } = await run(1)
+  context.emit([group('web', '10.0.0.1'), { ...group('api', '10.0.0.2'), service: api }])
+  context.synced()
+  const pass = async (ms: number): Promise<void> => {
+    clock.advance(ms)
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  context.report({ ok: false, code: 'consul-unreachable', error: 'no route' })
+  for (const ms of [30_001, 60_001]) await pass(ms)
+  t.same(states(), ['live', 'live'])
+  await pass(10_000)
+  t.same(states(), ['', 'live'], 'the pool drops its own')
+  rules.set(web, { maxStaleSeconds: 100, onStale: 'degrade' })
+  await pass(60_001)
+  t.same(states(), ['suspect', 'live'], 'the pool says otherwise now')
+  rules.clear()
+  await pass(60_001)
+  t.same(states(), ['live', 'live'], 'no pool any more: the bounds of the source')
+  for (let minutes = 0; minutes < 14; minutes++) await pass(60_001)
+  t.same(states(), ['suspect', 'suspect'])
+  context.report({ ok: true })
+  t.same(states(), ['live', 'live'])
+  await host.stop()
+})
+
+t.test('a source that fails for half a minute is believed after the others, until it is read again (discovery.md 1.2 b, c)', async t => {
+  const { source, run } = scripted()
+  const clock = makeTestClock()
+  const table = new EndpointTable(() => undefined)
+  const wanted = { has: () => false, keys: () => [], onChange: () => () => undefined }
+  const host = new SourceHost({ sink: table, wanted, clock, random: () => 1 }, () => undefined)
+  host.add({ name: 'agents', type: 'vm', instance: { source }, log: silent })
+  table.apply({ name: 'dc1', type: 'consul' }, [group('other', '10.0.0.1')], 0)
+  const decides = () => table.pool(web)?.endpoints[0]?.winner.source
+  const { context } = await run(1)
+  context.emit([group('web', '10.0.0.1')])
+  context.synced()
+  const pass = async (ms: number): Promise<void> => {
+    clock.advance(ms)
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  await pass(100_000)
+  t.equal(decides(), 'agents', 'silence without an error is no age')
+  context.report({ ok: true })
+  context.report({ ok: false, code: 'consul-unreachable', error: 'no route', scope: 'shop/web' })
+  await pass(40_000)
+  t.equal(decides(), 'agents', 'a part of it fails')
+  context.report({ ok: true })
+  context.report({ ok: false, code: 'consul-unreachable', error: 'no route' })
+  await pass(29_000)
+  t.equal(decides(), 'agents', 'a registry may restart')
+  await pass(2000)
+  t.equal(decides(), 'dc1')
+  context.report({ ok: true })
+  t.equal(decides(), 'agents')
+  context.report({ ok: false, code: 'consul-unreachable', error: 'no route' })
+  await pass(31_000)
+  t.equal(decides(), 'dc1', 'and again')
+  await host.stop()
+})
 
 t.test('a source in the place of another of its name takes over what that one told, until it was read itself', async t => {
   const first = scripted()

@@ -157,7 +157,7 @@ t.test('each mistake is named with its line, key and what was meant', async t =>
     [
       'unknown section',
       'zzz: 1\n',
-      'isthmus.yaml:1: zzz: unknown key; known here: id, ambassadorId, state, ledger, xds, admin, agents, envoy, defaults, manifests, sources, startup, log',
+      'isthmus.yaml:1: zzz: unknown key; known here: id, ambassadorId, state, ledger, xds, admin, agents, envoy, defaults, manifests, sources, trust, startup, log',
     ],
     ['wrong type', 'envoy:\n  adminPort: "x"\n', 'isthmus.yaml:2: envoy.adminPort: must be a whole number, not "x"'],
     ['number out of range', 'envoy: { adminPort: 70000 }\n', 'isthmus.yaml:1: envoy.adminPort: must be <= 65535, not 70000'],
@@ -191,6 +191,11 @@ t.test('each mistake is named with its line, key and what was meant', async t =>
       'unknown source type',
       'sources:\n  - name: a\n    type: registri\n',
       'isthmus.yaml:3: sources[0].type: no source has the type "registri"; did you mean "registry"?',
+    ],
+    [
+      'trust in nobody',
+      `${source}trust: [dc1, registry, dc2]\n`,
+      'isthmus.yaml:5: trust[2]: there is no source and no type of source "dc2"; did you mean "dc1"?',
     ],
     [
       'source type to come',
@@ -295,7 +300,7 @@ t.test('the effective settings give the same settings again, without secrets', a
   const cwd = t.testdir()
   writeFileSync(
     join(cwd, 'isthmus.yaml'),
-    'id: a\nsources: [{ name: a, type: ./x.ts, token: abc, token2: { file: f }, list: [{ password: b }] }]\n',
+    'id: a\ntrust: [a]\nsources: [{ name: a, type: ./x.ts, token: abc, token2: { file: f }, list: [{ password: b }] }]\n',
   )
   const settings = loadSettings({ ...given, cwd })
   const effective = effectiveSettings(settings)

@@ -3,10 +3,13 @@ import t from 'tap'
 import { makeEndpoint } from '../../src/model/endpoint.ts'
 import type { EndpointGroup } from '../../src/model/endpoint-group.ts'
 import { serviceKey } from '../../src/model/service-key.ts'
+import { EndpointTable } from '../../src/table/endpoint-table.ts'
 import { mergePool } from '../../src/table/merge.ts'
 import type { PoolView } from '../../src/table/reader.ts'
+import { trustOrder } from '../../src/table/trust.ts'
 
 const web = serviceKey('shop', 'web')
+const usual = trustOrder([], () => false)
 
 /** What one source says of the service. */
 interface Contribution {
@@ -26,7 +29,7 @@ function merge(now: readonly Contribution[], former?: PoolView, before: readonly
       changes.set(`${source} ${group.id}`, { source, sourceType, before: old, after: group })
     }
   const sources = now.map(contribution => contribution.source).sort()
-  return mergePool(web, former, [...changes.values()], sources)
+  return mergePool(web, former, [...changes.values()], sources, usual)
 }
 
 function group(id: string, ...endpoints: Parameters<typeof makeEndpoint>[0][]): EndpointGroup {
@@ -130,3 +133,63 @@ t.test('a merge on top of a former view equals a merge from nothing, and keeps w
     { numRuns: 200 },
   )
 })
+
+t.test('IPv4 and IPv6 of one instance are one endpoint, whichever source knows which (discovery.md 1.2)', async t => {
+  const table = new EndpointTable(() => undefined)
+  const says = (name: string, type: string, ...endpoints: Parameters<typeof makeEndpoint>[0][]) => {
+    table.apply({ name, type }, [group(name, ...endpoints)], 0)
+    return (table.pool(web)?.endpoints ?? []).map(one => [one.address, ...one.additionalAddresses].join('+'))
+  }
+  const [four, six] = [
+    { address: '10.0.0.1', port: 80, id: 'a' },
+    { address: 'fd00::1', port: 80, id: 'a' },
+  ]
+  t.same(says('dc1', 'consul', six), ['fd00::1'])
+  t.same(says('dc1', 'consul', six, four), ['10.0.0.1+fd00::1'], 'the same instance of one source')
+  t.equal(table.pool(web)?.endpoints[0]?.evidence.length, 2)
+  const before = table.pool(web)
+  t.same(says('dc1', 'consul', four, six), ['10.0.0.1+fd00::1'])
+  t.equal(table.pool(web), before, 'the same object while nothing changes')
+  t.same(says('dc1', 'consul', four, { ...six, port: 81 }), ['10.0.0.1', 'fd00::1'], 'another port is another endpoint')
+  t.same(says('dc1', 'consul', four, { ...six, id: 'b' }), ['10.0.0.1', 'fd00::1'], 'another instance is another endpoint')
+  t.same(says('dc1', 'consul', { ...six, id: 'n1' }), ['fd00::1'])
+  t.same(
+    says('k', 'kubernetes', { ...four, additionalAddresses: ['fd00::1'] }),
+    ['10.0.0.1+fd00::1'],
+    'one source names both, the other one',
+  )
+  t.equal(table.pool(web)?.endpoints[0]?.winner.source, 'k')
+  t.same(says('k', 'kubernetes'), ['fd00::1'], 'and apart again')
+})
+
+t.test(
+  'the declared order of trust is by name or type; what was not read of late decides only where nobody else knows (1.2 b, c)',
+  async t => {
+    const winner = (trust: readonly string[], ...stale: readonly string[]) => {
+      const table = new EndpointTable(() => undefined, { now: () => 0, after: () => () => undefined, trust })
+      for (const [name, type] of [
+        ['dc1', 'consul'],
+        ['dc2', 'consul'],
+        ['k', 'kubernetes'],
+      ] as const)
+        table.apply({ name, type }, [group(name, { address: '10.0.0.1', port: 80, id: name })], 0)
+      table.settle()
+      const changes: number[] = []
+      table.onChange(change => changes.push(change.pools.length))
+      for (const source of stale) table.setStale(source, true, 0)
+      const [decided] = table.pool(web)?.endpoints ?? []
+      // Back again: nothing of it stays.
+      for (const source of stale) table.setStale(source, false, 0)
+      t.equal(table.pool(web)?.endpoints[0]?.winner.source, decideOf(trust))
+      return decided?.winner.source
+    }
+    const decideOf = (trust: readonly string[]) => (trust.includes('dc2') ? 'dc2' : trust.includes('consul') ? 'dc1' : 'k')
+    t.equal(winner([]), 'k')
+    t.equal(winner(['consul']), 'dc1')
+    t.equal(winner(['dc2', 'kubernetes']), 'dc2')
+    t.equal(winner([], 'k'), 'dc1')
+    t.equal(winner([], 'k', 'dc1'), 'dc2')
+    t.equal(winner([], 'k', 'dc1', 'dc2'), 'k', 'all are stale: the declared order')
+    t.equal(winner(['dc2'], 'dc2'), 'k')
+  },
+)

@@ -227,7 +227,8 @@ t.test('overrides stand above all sources, on the pool or on what it is made of;
 const endpoints = fc.uniqueArray(
   fc
     .record({
-      address: fc.integer({ min: 1, max: 5 }).map(n => `10.0.0.${String(n)}`),
+      address: fc.integer({ min: 1, max: 7 }).map(n => (n > 5 ? `fd00::${String(n)}` : `10.0.0.${String(n)}`)),
+      additionalAddresses: fc.constantFrom([], [], [], ['fd00::6'], ['10.0.0.1']),
       port: fc.constantFrom(80, 8080),
       id: fc.constantFrom('i1', 'i2', 'i3'),
       weight: fc.integer({ min: 1, max: 200 }),
@@ -246,7 +247,7 @@ const steps = fc.array(
     id: fc.constantFrom('g1', 'g2'),
     service: fc.constantFrom(web, old),
     endpoints,
-    kind: fc.constantFrom('apply' as const, 'apply' as const, 'apply' as const, 'prune' as const, 'rule' as const),
+    kind: fc.constantFrom('apply' as const, 'apply' as const, 'apply' as const, 'prune' as const, 'rule' as const, 'stale' as const),
     settle: fc.boolean(),
   }),
   { maxLength: 25 },
@@ -270,6 +271,7 @@ function plain(view: PoolView | undefined): readonly Plain[] {
   return (view?.endpoints ?? [])
     .map(one => ({
       at: `${one.address} ${String(one.port)} ${one.protocol}`,
+      beside: one.additionalAddresses,
       health: one.health,
       presence: one.presence,
       weight: one.weight,
@@ -282,43 +284,55 @@ function plain(view: PoolView | undefined): readonly Plain[] {
 
 t.test('any sequence over three sources, with rules that come, change and go, is what the slow reference says', async t => {
   fc.assert(
-    fc.property(steps, members, members, fc.constantFrom(pool, web), (given, first, second, service) => {
-      const table = new EndpointTable(() => undefined)
-      const said = new Map<string, Said>()
-      let rules: readonly PoolRule[] = []
-      let turn = 0
-      for (const step of given) {
-        if (step.kind === 'rule') {
-          const choices = [[rule(first, { service })], [rule(second, { service })], []]
-          rules = choices[turn++ % choices.length] ?? []
-          table.follow(rules, 0)
-        } else if (step.kind === 'prune') {
-          table.prune(step.source.name, new Set([step.id]), 0)
-          for (const [key, one] of said) if (one.source === step.source.name && one.group.id !== step.id) said.delete(key)
-        } else {
-          const next: EndpointGroup = { id: step.id, service: step.service, endpoints: step.endpoints }
-          table.apply(step.source, [next], 0)
-          said.set(`${step.source.name} ${step.id}`, { source: step.source.name, type: step.source.type, group: next })
+    fc.property(
+      steps,
+      members,
+      members,
+      fc.constantFrom(pool, web),
+      fc.constantFrom([], ['consul'], ['k', 'dc1']),
+      (given, first, second, service, trust) => {
+        const table = new EndpointTable(() => undefined, { now: () => 0, after: () => () => undefined, trust })
+        const stale = new Set<string>()
+        const said = new Map<string, Said>()
+        let rules: readonly PoolRule[] = []
+        let turn = 0
+        for (const step of given) {
+          if (step.kind === 'rule') {
+            const choices = [[rule(first, { service })], [rule(second, { service })], []]
+            rules = choices[turn++ % choices.length] ?? []
+            table.follow(rules, 0)
+          } else if (step.kind === 'stale') {
+            const isStale = !stale.delete(step.source.name)
+            if (isStale) stale.add(step.source.name)
+            table.setStale(step.source.name, isStale, 0)
+          } else if (step.kind === 'prune') {
+            table.prune(step.source.name, new Set([step.id]), 0)
+            for (const [key, one] of said) if (one.source === step.source.name && one.group.id !== step.id) said.delete(key)
+          } else {
+            const next: EndpointGroup = { id: step.id, service: step.service, endpoints: step.endpoints }
+            table.apply(step.source, [next], 0)
+            said.set(`${step.source.name} ${step.id}`, { source: step.source.name, type: step.source.type, group: next })
+          }
+          if (step.settle) table.settle()
         }
-        if (step.settle) table.settle()
-      }
-      const all = [...said.values()]
-      for (const key of [web, old, pool]) {
-        const expected = referencePool(all, rules.find(one => one.service === key) ?? key)
-        t.strictSame(plain(table.pool(key)), expected)
-      }
-      // Nothing is left out in silence: what a source names is in the view of its service, and each loser is named by the winner.
-      for (const view of table.pools())
-        for (const one of view.endpoints) if (one.evidence.length > 1) t.ok(one.reasons.some(reason => reason.code === 'merged'))
-      const total = [...table.pools()].reduce((sum, view) => sum + view.endpoints.length, 0)
-      t.equal(table.size.endpoints, total)
-      const before = [...table.pools()]
-      table.follow(structuredClone(rules), 0)
-      t.ok(
-        [...table.pools()].every((view, index) => view === before[index]),
-        'idempotent',
-      )
-    }),
+        const all = [...said.values()]
+        for (const key of [web, old, pool]) {
+          const expected = referencePool(all, rules.find(one => one.service === key) ?? key, { trust, stale })
+          t.strictSame(plain(table.pool(key)), expected)
+        }
+        // Nothing is left out in silence: what a source names is in the view of its service, and each loser is named by the winner.
+        for (const view of table.pools())
+          for (const one of view.endpoints) if (one.evidence.length > 1) t.ok(one.reasons.some(reason => reason.code === 'merged'))
+        const total = [...table.pools()].reduce((sum, view) => sum + view.endpoints.length, 0)
+        t.equal(table.size.endpoints, total)
+        const before = [...table.pools()]
+        table.follow(structuredClone(rules), 0)
+        t.ok(
+          [...table.pools()].every((view, index) => view === before[index]),
+          'idempotent',
+        )
+      },
+    ),
     { numRuns: 150 },
   )
 })

@@ -17,6 +17,7 @@ export function endpointBodyOf(pool: PoolView, endpoint: PoolEndpoint, ages: Rea
   return {
     service: pool.service,
     address: endpoint.address,
+    ...(endpoint.additionalAddresses.length === 0 ? {} : { additionalAddresses: [...endpoint.additionalAddresses] }),
     port: endpoint.port,
     portName,
     protocol: endpoint.protocol,

@@ -14,7 +14,8 @@ function one(...said: readonly (readonly [Health, string?])[]): PoolEndpoint {
   const [winner] = evidence
   if (winner === undefined) throw new Error('nobody said anything')
   const health = said.some(([each]) => each === 'draining') ? 'draining' : winner.endpoint.health
-  return { address: '10.0.0.1', port: 80, protocol: 'tcp', health, presence: 'live', weight: 100, winner, evidence, reasons: [] }
+  const place = { address: '10.0.0.1', port: 80, protocol: 'tcp' as const, additionalAddresses: [] }
+  return { ...place, health, presence: 'live', weight: 100, winner, evidence, reasons: [] }
 }
 
 t.test('3.1 rule 3: those that go away but serve are used only while nobody else is ready, and nobody else wants them out', t => {

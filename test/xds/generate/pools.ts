@@ -3,6 +3,7 @@ import { type Endpoint, makeEndpoint } from '../../../src/model/endpoint.ts'
 import { serviceKey } from '../../../src/model/service-key.ts'
 import { mergePool } from '../../../src/table/merge.ts'
 import type { PoolView } from '../../../src/table/reader.ts'
+import { trustOrder } from '../../../src/table/trust.ts'
 
 const web = serviceKey('shop', 'web')
 
@@ -20,7 +21,13 @@ export function poolOf(sources: Readonly<Record<string, readonly Endpoint[]>>): 
     before: undefined,
     after: { id: 'web', service: web, endpoints },
   }))
-  return mergePool(web, undefined, changes, changes.map(change => change.source).sort())
+  return mergePool(
+    web,
+    undefined,
+    changes,
+    changes.map(change => change.source).sort(),
+    trustOrder([], () => false),
+  )
 }
 
 /** A specification of all endpoints of `web` with the default port. */
