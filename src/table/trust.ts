@@ -3,7 +3,7 @@ import { isOurCopy } from './loop.ts'
 import type { Evidence } from './pool-view.ts'
 
 /** Source types, most trusted first, where several sources know the same address and port (reference/discovery.md 1.2 b). */
-export const usualTrust: readonly string[] = ['vm', 'kubernetes', 'consul', 'dns', 'file']
+const usualTrust: readonly string[] = ['vm', 'kubernetes', 'consul', 'dns', 'file']
 
 /** The order of evidence, best first: for sorting. Total, so that a merge does not depend on the order in which its parts came. */
 export type Trust = (a: Evidence, b: Evidence) => number
