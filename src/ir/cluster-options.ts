@@ -1,3 +1,4 @@
+import type { IrHeaderCase } from './http-options.ts'
 import type { TlsVersion } from './tls.ts'
 
 /** What an object asks of the cluster it uses, beyond where it leads; everything is optional. */
@@ -14,6 +15,8 @@ export interface IrClusterOptions {
   readonly idleTimeoutMs?: number
   /** An upstream connection of this age takes no more requests. */
   readonly maxLifetimeMs?: number
+  /** Only of HTTP/1 upstreams. */
+  readonly headerCase?: IrHeaderCase
   /** Only of DNS clusters. */
   readonly dns?: { readonly logical: boolean; readonly respectTtl: boolean; readonly family: 'v4' | 'v6' | 'both' | 'v4-preferred' }
 }

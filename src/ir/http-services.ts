@@ -1,11 +1,13 @@
+import type { IrHttpOptions } from './http-options.ts'
 import type { ObjectRef } from '../model/object-ref.ts'
 
-/** Services that HTTP listeners call for every request, or tell about it. Their order is that in which a request meets them. */
+/** What HTTP listeners do with every request: services that they ask or tell, in the order in which a request meets them, and options. */
 export interface IrHttpServices {
   readonly auth: readonly IrAuth[]
   readonly rateLimits: readonly IrRateLimit[]
   readonly logs: readonly IrLog[]
   readonly tracing?: IrTracing
+  readonly options: IrHttpOptions
 }
 
 /** Where a service is. */
@@ -113,4 +115,4 @@ export type IrDescriptorEntry =
   /** `optional`: without the header the rest of the descriptor counts; otherwise the descriptor is left out. */
   | { readonly kind: 'request_header'; readonly key: string; readonly header: string; readonly optional: boolean }
 
-export const noHttpServices: IrHttpServices = Object.freeze({ auth: [], rateLimits: [], logs: [] })
+export const noHttpServices: IrHttpServices = Object.freeze({ auth: [], rateLimits: [], logs: [], options: {} })

@@ -26,6 +26,8 @@ export interface SchemaNode {
   readonly maximum?: number
   readonly pattern?: string
   readonly description?: string
+  /** Only false and true: fields that the schema does not name are right, too; whoever knows more says what they are. */
+  readonly additionalProperties?: unknown
   readonly [notBuiltKeyword]?: true
 }
 
@@ -81,7 +83,7 @@ export function checkSchema(schema: TSchema, value: unknown, root: FieldPath): S
     for (const [key, item] of Object.entries(given)) {
       const field = node.properties !== undefined && Object.hasOwn(node.properties, key) ? node.properties[key] : anyKey
       if (field !== undefined) walk(field, item, [...path, key])
-      else if (node.properties !== undefined && !key.startsWith('v2')) {
+      else if (node.properties !== undefined && node.additionalProperties !== true && !key.startsWith('v2')) {
         const hint = didYouMean(key, Object.keys(node.properties))
         problems.push({ path: [...path, key], text: `unknown field${hint === '' ? '; remove it' : `: ${hint}`}` })
       }

@@ -3,6 +3,7 @@ import { checkHost } from './check-host.ts'
 import { checkIngress, checkIngressClass } from './check-ingress.ts'
 import { checkListener } from './check-listener.ts'
 import { checkMapping } from './check-mapping.ts'
+import { checkModule } from './check-module.ts'
 import { checkAuthService, checkLogService, checkRateLimitService, checkTracingService } from './check-services.ts'
 import { checkSchema } from './check-schema.ts'
 import { checkSecret } from './check-secret.ts'
@@ -11,7 +12,7 @@ import { checkTlsContext } from './check-tls.ts'
 import { checkServicePool } from './check-service-pool.ts'
 import type { CheckedObject, Finding, KindFindings } from './checked-object.ts'
 import { pathText } from './field-path.ts'
-import { apiOf, emissaryApi, isServedKind, laterKinds, ownKinds, schemaKinds, servedSchemas } from './kinds.ts'
+import { apiOf, emissaryApi, isServedKind, inertKinds, ownKinds, schemaKinds, servedSchemas } from './kinds.ts'
 import type { Manifest } from './object.ts'
 import type { FieldProblem, ObjectStatus } from './status.ts'
 
@@ -34,12 +35,12 @@ export function checkManifest(manifest: Manifest, ambassadorIds: readonly string
   }
   if (group !== 'getambassador.io' && group !== 'x.getambassador.io' && group !== 'isthmus.dev')
     return ignored(manifest, [`objects of ${apiVersion} are not read`])
-  if (group === 'isthmus.dev' || (!isServedKind(kind) && !laterKinds.includes(kind))) return unknownKind(manifest)
+  if (group === 'isthmus.dev' || (!isServedKind(kind) && !Object.hasOwn(inertKinds, kind))) return unknownKind(manifest)
   if (apiVersion !== emissaryApi)
     return refused(manifest, [{ path: ['apiVersion'], text: `${apiVersion} is not read; convert the object to ${emissaryApi}` }])
   const others = foreign(manifest.spec, ambassadorIds)
   if (others !== undefined) return foreignTo(manifest, others)
-  if (!isServedKind(kind)) return ignored(manifest, [`${kind} is not built yet: it has no effect`])
+  if (!isServedKind(kind)) return ignored(manifest, [inertKinds[kind] ?? 'has no effect'])
   return checkServed(manifest, kind)
 }
 
@@ -63,6 +64,8 @@ function kindRules(object: CheckedObject): KindFindings {
       return checkListener(object.spec)
     case 'Host':
       return checkHost(object.spec)
+    case 'Module':
+      return checkModule(object.spec, object.manifest)
     case 'TCPMapping':
       return checkTcpMapping(object.spec)
     case 'TLSContext':
@@ -111,7 +114,7 @@ function idAnnotation({ annotations }: Manifest): readonly string[] | undefined 
 }
 
 function unknownKind(manifest: Manifest): CheckResult {
-  const kinds = manifest.apiVersion.startsWith('isthmus.dev') ? ownKinds : [...schemaKinds, ...laterKinds]
+  const kinds = manifest.apiVersion.startsWith('isthmus.dev') ? ownKinds : [...schemaKinds, ...Object.keys(inertKinds)]
   const hint = didYouMean(manifest.kind, kinds)
   const text = `${manifest.apiVersion} has no kind ${manifest.kind}; ${hint === '' ? `known are ${kinds.join(', ')}` : hint}`
   return refused(manifest, [{ path: ['kind'], text }])

@@ -4,6 +4,7 @@ import { ingressClassSchema, ingressSchema } from './schema/ingress.ts'
 import { listenerSchema } from './schema/listener.ts'
 import { mappingSchema } from './schema/mapping.ts'
 import { authServiceSchema, logServiceSchema, rateLimitServiceSchema, tracingServiceSchema } from './schema/services.ts'
+import { moduleSchema } from './schema/module.ts'
 import { consulResolverSchema, kubernetesResolverSchema } from './schema/resolvers.ts'
 import { tcpMappingSchema } from './schema/tcp-mapping.ts'
 import { secretSchema, tlsContextSchema } from './schema/tls.ts'
@@ -19,6 +20,7 @@ export const servedSchemas = {
   Listener: listenerSchema,
   Host: hostSchema,
   Mapping: mappingSchema,
+  Module: moduleSchema,
   ConsulResolver: consulResolverSchema,
   KubernetesServiceResolver: kubernetesResolverSchema,
   KubernetesEndpointResolver: kubernetesResolverSchema,
@@ -46,8 +48,10 @@ export function apiOf(kind: ServedKind): string {
   return kind === 'Ingress' || kind === 'IngressClass' ? networkingApi : emissaryApi
 }
 
-/** Kinds of the API that are accepted and have no effect yet. */
-export const laterKinds: readonly string[] = ['Module', 'DevPortal']
+/** Kinds of the API that are accepted and have no effect, and why. */
+export const inertKinds: Readonly<Record<string, string>> = {
+  DevPortal: 'DevPortal has no effect: the developer portal is a program of its own, which Isthmus does not have',
+}
 
 /** All kinds that are read where objects are kept by kind; Secrets are read one by one. */
 export const readKinds: readonly { readonly apiVersion: string; readonly kind: string }[] = [
@@ -55,7 +59,7 @@ export const readKinds: readonly { readonly apiVersion: string; readonly kind: s
     .filter(isServedKind)
     .map(kind => ({ apiVersion: apiOf(kind), kind }))
     .filter(({ apiVersion }) => apiVersion !== 'v1'),
-  ...laterKinds.map(kind => ({ apiVersion: emissaryApi, kind })),
+  ...Object.keys(inertKinds).map(kind => ({ apiVersion: emissaryApi, kind })),
 ]
 
 /** Kinds of our own. */

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TSchema } from 'typebox'
 import { stringify } from 'yaml'
-import { apiOf, emissaryApi, isServedKind, laterKinds, ownKinds, servedSchemas } from '../../src/manifests/kinds.ts'
+import { apiOf, emissaryApi, isServedKind, inertKinds, ownKinds, servedSchemas } from '../../src/manifests/kinds.ts'
 import { repository } from './repository.ts'
 import { structural, type Structural } from './structural-schema.ts'
 
@@ -144,7 +144,7 @@ function definition(kind: string, api: string): Structural {
 function files(): ReadonlyMap<string, string> {
   const served = Object.keys(servedSchemas).filter(isServedKind)
 
-  const emissary = [...served.filter(kind => apiOf(kind) === emissaryApi), ...laterKinds].sort()
+  const emissary = [...served.filter(kind => apiOf(kind) === emissaryApi), ...Object.keys(inertKinds)].sort()
   const own = ownKinds.filter(isServedKind)
   return new Map([
     ['crds-getambassador.yaml', documents(emissary.map(kind => definition(kind, emissaryApi)))],

@@ -54,7 +54,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<EnvoyProcess> {
   const file = join(folder, options.bootstrap.trimStart().startsWith('{') ? 'bootstrap.json' : 'bootstrap.yaml')
   await writeFile(file, options.bootstrap)
   // Without hot restart Envoys share no memory segment, so any number runs side by side and a killed one leaves nothing behind.
-  const fixed = ['--disable-hot-restart', '--concurrency', '1', '-l', 'warning']
+  const fixed = ['--disable-hot-restart', '--concurrency', '1', '-l', 'warning', '--file-flush-interval-msec', '50']
   const child = await startProcess(program, ['-c', file, ...fixed, ...(options.args ?? [])])
   const envoy = new LocalEnvoy(child, folder, `http://127.0.0.1:${options.adminPort}`)
   try {

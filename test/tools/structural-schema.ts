@@ -30,7 +30,8 @@ function ofFields(node: SchemaNode): Structural {
   const anyKey = Object.values(node.patternProperties ?? {})[0]
   if (node.properties !== undefined) {
     const properties = Object.fromEntries(Object.entries(node.properties).map(([key, field]) => [key, structural(field)]))
-    return { properties, ...(node.required === undefined || node.required.length === 0 ? {} : { required: node.required }) }
+    const open = node.additionalProperties === true ? preserved : {}
+    return { properties, ...open, ...(node.required === undefined || node.required.length === 0 ? {} : { required: node.required }) }
   }
   return anyKey === undefined ? preserved : { additionalProperties: structural(anyKey) }
 }

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { IrAddedHeader, IrClusterOptions, IrHealthCheck } from '../../ir/cluster-options.ts'
+import type { IrHeaderCase } from '../../ir/http-options.ts'
 import { durationMs } from '../../manifests/check-values.ts'
 import { readOutlierDetection } from '../../manifests/outlier-detection.ts'
 import type { MappingSpec } from '../../manifests/schema/mapping.ts'
+import { withoutUndefined } from './without-undefined.ts'
 
 /** The fields of an object that say how its cluster behaves; Mapping has all of them (emissary-resources.md 1.2). */
 export type ClusterFields = Pick<
@@ -22,7 +24,12 @@ export type ClusterFields = Pick<
 type Tls = IrClusterOptions['tls']
 
 /** Reads them, all of which were checked; undefined when nothing is asked for. */
-export function clusterOptions(fields: ClusterFields, kind: 'eds' | 'strict_dns' | 'static', tls: Tls): IrClusterOptions | undefined {
+export function clusterOptions(
+  fields: ClusterFields,
+  kind: 'eds' | 'strict_dns' | 'static',
+  tls: Tls,
+  headerCase?: IrHeaderCase,
+): IrClusterOptions | undefined {
   const outliers = fields.outlier_detection === undefined ? undefined : readOutlierDetection(fields.outlier_detection)
   const { keepalive } = fields
   const options: IrClusterOptions = {
@@ -39,6 +46,7 @@ export function clusterOptions(fields: ClusterFields, kind: 'eds' | 'strict_dns'
       idleTimeoutMs: fields.cluster_idle_timeout_ms,
       maxLifetimeMs: fields.cluster_max_connection_lifetime_ms,
       dns: kind === 'strict_dns' ? dns(fields) : undefined,
+      headerCase,
     }),
   }
   return Object.keys(options).length === 0 ? undefined : options
@@ -106,10 +114,4 @@ export function addedHeaders(given: Readonly<Record<string, { value?: string; ap
   return Object.entries(given ?? {})
     .map(([name, { value, append }]) => ({ name: name.toLowerCase(), value: value ?? '', append: append ?? true }))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-}
-
-function withoutUndefined<T extends object>(given: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>
-  }
 }

@@ -1,5 +1,6 @@
 import type { Checked } from '../../manifests/checked-object.ts'
 import type { IrOrigination } from '../../ir/cluster-options.ts'
+import type { IrHeaderCase } from '../../ir/http-options.ts'
 import type { IrHash } from '../../ir/route-action.ts'
 import type { IrCluster } from '../../ir/route-table.ts'
 import { durationMs } from '../../manifests/check-values.ts'
@@ -14,13 +15,14 @@ const defaultConnectTimeoutMs = 3_000
  * The cluster of a Mapping. Its name is the upstream's plus whatever differs from the defaults, so that Mappings with equal upstreams share
  * one and an edit of one option makes a new cluster beside the old one (make before break).
  * @param tls how TLS to the upstream is begun; undefined: cleartext
+ * @param headerCase how names of headers are written to it; undefined: in lower case
  */
-export function mappingCluster(mapping: Checked<'Mapping'>, upstream: Upstream, tls?: IrOrigination): IrCluster {
+export function mappingCluster(mapping: Checked<'Mapping'>, upstream: Upstream, tls?: IrOrigination, headerCase?: IrHeaderCase): IrCluster {
   const { spec, manifest } = mapping
   const loadBalancing = spec.load_balancer?.policy ?? 'round_robin'
   const connectTimeoutMs = spec.connect_timeout_ms ?? defaultConnectTimeoutMs
   const { name: upstreamName, ...rest } = upstream
-  const options = clusterOptions(spec, upstream.kind, tls)
+  const options = clusterOptions(spec, upstream.kind, tls, spec.grpc === true ? undefined : headerCase)
   const name = [
     ...(spec.cluster_tag === undefined ? [] : [spec.cluster_tag]),
     upstreamName,

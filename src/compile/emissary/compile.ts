@@ -2,6 +2,7 @@ import { clustersOf } from '../../ir/route-action.ts'
 import type { IrCluster, IrMatch, IrTermination, RouteTable } from '../../ir/route-table.ts'
 import type { Checked, CheckedObject, Finding } from '../../manifests/checked-object.ts'
 import type { Manifest } from '../../manifests/object.ts'
+import type { ModuleConfig } from '../../manifests/schema/module.ts'
 import { refText } from '../../model/object-ref.ts'
 import type { ServiceKey } from '../../model/service-key.ts'
 import { expandIngresses } from '../ingress/ingresses.ts'
@@ -19,6 +20,9 @@ import { compare } from './order.ts'
 import { readUpstream, type UpstreamContext } from './read-upstream.ts'
 import { Report } from './report.ts'
 import { Resolvers } from './resolvers.ts'
+import { groupDefaults, withDefaults } from './module/mapping-defaults.ts'
+import { headerCase } from './module/http-options.ts'
+import { fixedNamespace, noteLabels, readModule, setResolver } from './module/module.ts'
 import { redirectOf } from './route-options.ts'
 import { selects } from './selector.ts'
 import { compileHttpServices } from './services/http-services.ts'
@@ -96,11 +100,14 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
   const strict = input.strictSelectors ?? true
   const resolvers = new Resolvers(objects, input)
   for (const object of objects) for (const finding of resolvers.check(object)) report.refuse(object, finding)
+  const written = input.objects.map(({ manifest }) => manifest)
   const ofKind = <Kind extends CheckedObject['kind']>(kind: Kind) =>
     objects.filter((object): object is Checked<Kind> & CheckedObject => object.kind === kind)
+  const module = readModule(ofKind('Module'), written, report)
+  setResolver(module, resolvers, report)
   const pools = compilePools(ofKind('ServicePool'), input.sources, report)
   lookups.declare(pools)
-  const upstreams: UpstreamContext = { resolvers, lookups, pools, report }
+  const upstreams: UpstreamContext = { resolvers, lookups, pools, report, namespace: fixedNamespace(module, input) }
   const listeners = ofKind('Listener')
   const declared = ofKind('Host')
   const base = input.hostsDeclared ? declared.map(host => hostNode(host)) : [syntheticHost]
@@ -108,13 +115,14 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
     base.some(host => covers(host.hostname, hostname) && (host.selector === undefined || selects(host.selector, labels)))
   const ingress = expandIngresses(ofKind('Ingress'), ofKind('IngressClass'), covered, report)
   const serviceClusters: IrCluster[] = []
-  const written = input.objects.map(({ manifest }) => manifest)
-  const http = compileHttpServices(objects, written, { ...upstreams, clusters: serviceClusters })
+  const http = compileHttpServices(objects, written, module, { ...upstreams, clusters: serviceClusters })
+  noteLabels(module, http, report)
   const mappings = [...ofKind('Mapping').map(mapping => ({ mapping, path: undefined })), ...ingress.mappings]
   const routes = mappings.flatMap(({ mapping, path }) =>
-    readMapping(mapping, upstreams, path).map(route => ({
+    readMapping(mapping, module.config, upstreams, path).map(route => ({
       ...route,
-      services: routeServices(mapping, http, report),
+      groupDefaults: groupDefaults(module.config),
+      services: routeServices(mapping, route.mapping.spec.labels, http, report),
     })),
   )
   const secrets = new Secrets(ofKind('Secret'), input.now ?? 0)
@@ -126,7 +134,15 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
   const tcpClusters: IrCluster[] = []
   const contextOf = (host: string) => contextTermination(host, contexts, secrets)
   const tcp = compileTcpMappings(ofKind('TCPMapping'), hosts, contextOf, upstreams, tcpClusters)
-  const compiled = compileListeners(listeners, { hosts, routes, tcp, bindAddress: input.bindAddress ?? '0.0.0.0', strict, report })
+  const compiled = compileListeners(listeners, {
+    hosts,
+    routes,
+    tcp,
+    bindAddress: input.bindAddress ?? '0.0.0.0',
+    strict,
+    trustedHops: module.config.xff_num_trusted_hops ?? 0,
+    report,
+  })
   for (const [secret, text] of secrets.notices) report.notice(secret, text)
   for (const route of routes)
     if (!hosts.some(host => adopts(host, route, strict))) report.unserve(route.mapping, orphanText(route, input.hostsDeclared))
@@ -188,7 +204,13 @@ function noteHosts(
   }
 }
 
-function readMapping(mapping: Checked<'Mapping'>, context: UpstreamContext, path: IrMatch['path'] | undefined): readonly MappingRoute[] {
+function readMapping(
+  given: Checked<'Mapping'>,
+  config: ModuleConfig,
+  context: UpstreamContext,
+  path: IrMatch['path'] | undefined,
+): readonly MappingRoute[] {
+  const mapping = withDefaults(given, config)
   const { service, resolver, host_redirect: redirects } = mapping.spec
   if (redirects === true && mapping.spec.shadow !== true) {
     const redirect = redirectOf(mapping)
@@ -198,8 +220,8 @@ function readMapping(mapping: Checked<'Mapping'>, context: UpstreamContext, path
   }
   const upstream = readUpstream(mapping, { field: 'service', service, resolver }, context)
   if (upstream === undefined) return []
-  for (const text of optionNotices(mapping.spec, upstream.kind)) context.report.notice(mapping, text)
-  return [mappingRoute(mapping, { cluster: mappingCluster(mapping, upstream) }, path)]
+  for (const text of optionNotices(given.spec, upstream.kind)) context.report.notice(mapping, text)
+  return [mappingRoute(mapping, { cluster: mappingCluster(mapping, upstream, undefined, headerCase(config)) }, path)]
 }
 
 function orphanText(route: MappingRoute, hostsDeclared: boolean): string {

@@ -68,7 +68,9 @@ function makeGroup(all: readonly MappingRoute[], report: Report): readonly Route
   }
   noteGroup(normal, report)
   const mappings = normal.map(({ mapping }) => mapping)
-  const decided = mappings.map(({ spec }) => pick(spec)).reduce((before, later) => ({ ...before, ...later }), {})
+  const decided = mappings
+    .map(({ spec }) => pick(spec))
+    .reduce((before, later) => ({ ...before, ...later }), normal[0]?.groupDefaults ?? {})
   const forGroup = { ...groupAction(decided), ...(mirrors.length === 0 ? {} : { mirrors }) }
   const members = normal.flatMap((route, index): readonly GroupMember[] => {
     const share = shares[index]

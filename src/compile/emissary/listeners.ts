@@ -15,6 +15,8 @@ export interface ListenerContext {
   readonly tcp: readonly TcpGroup[]
   readonly bindAddress: string
   readonly strict: boolean
+  /** Of Listeners without `l7Depth`. */
+  readonly trustedHops: number
   readonly report: Report
 }
 
@@ -75,7 +77,7 @@ export function compileListeners(
       statPrefix: statsPrefix ?? (stack.includes('TLS') ? 'ingress_https' : 'ingress_http'),
       ...(stack.includes('PROXY') ? { proxyProtocol: true } : {}),
       chains,
-      trustedHops: l7Depth ?? 0,
+      trustedHops: l7Depth ?? context.trustedHops,
       securityModel,
       origin: listener.manifest.ref,
     })

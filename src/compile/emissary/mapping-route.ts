@@ -4,6 +4,7 @@ import type { IrForward, IrRedirect } from '../../ir/route-action.ts'
 import type { IrCluster, IrMatch, IrRoute, IrValueMatch } from '../../ir/route-table.ts'
 import { authorityRegex, covers } from './host-glob.ts'
 import { hashOf } from './clusters.ts'
+import type { GroupDefaults } from './module/mapping-defaults.ts'
 import { ownAction } from './route-options.ts'
 
 /** A Mapping ready to be grouped: what it matches, where it sends, and what its place in the order is made of. */
@@ -24,6 +25,8 @@ export interface MappingRoute {
   /** Mappings with equal keys on one Host are one group (emissary-resources.md 11, "Grouping"). */
   readonly groupKey: string
   readonly order: OrderKey
+  /** What its group does where none of its members says it. */
+  readonly groupDefaults?: GroupDefaults
   /** What it says to the services that listeners call, and what it says where it only redirects. */
   readonly services?: RouteServices
 }

@@ -13,6 +13,8 @@ export interface UpstreamContext {
   readonly lookups: Lookups
   readonly pools: ReadonlyMap<ServiceKey, CompiledPool>
   readonly report: Report
+  /** Where names without a namespace are looked for, if not beside the object that names them. */
+  readonly namespace?: string | undefined
 }
 
 /**
@@ -22,7 +24,7 @@ export interface UpstreamContext {
 export function readUpstream(
   object: CheckedObject,
   { field, service, resolver }: { readonly field: string; readonly service: string; readonly resolver?: string | undefined },
-  { resolvers, lookups, pools, report }: UpstreamContext,
+  { resolvers, lookups, pools, report, namespace: fixed }: UpstreamContext,
 ): Upstream | undefined {
   const { namespace } = object.manifest
   const found = resolvers.find(resolver, namespace)
@@ -31,7 +33,7 @@ export function readUpstream(
     return undefined
   }
   const written = splitSubset(service)
-  const resolved = resolveUpstream(written.service, namespace, found, lookups)
+  const resolved = resolveUpstream(written.service, fixed ?? namespace, found, lookups)
   const upstream = typeof resolved === 'string' ? resolved : withPool(resolved, written.subset, pools)
   if (typeof upstream === 'string') {
     report.refuse(object, { path: ['spec', field], text: upstream })

@@ -16,6 +16,8 @@ export class Resolvers {
   readonly #objects: readonly ResolverObject[]
   readonly #sources: CompileInput['consulSources']
   readonly #environment: NonNullable<CompileInput['environment']>
+  /** The Module's, for what names none. */
+  #byDefault: string | undefined
   readonly #requests = new Map<string, { source: ConsulSource; resolvers: ObjectRef[] }>()
 
   constructor(objects: readonly CheckedObject[], input: CompileInput) {
@@ -38,12 +40,21 @@ export class Resolvers {
     return typeof bound === 'string' ? [{ path: ['spec', 'address'], text: bound }] : []
   }
 
+  /** Sets the resolver of what names none. Undefined if it can be found from this namespace, else a sentence on why not; it is then not set. */
+  setDefault(name: string, namespace: string): string | undefined {
+    const found = this.find(name, namespace)
+    if (typeof found === 'string') return found
+    this.#byDefault = name
+    return undefined
+  }
+
   /**
    * The resolver of a name as seen from a namespace: its own namespace first, then a unique match elsewhere, `name.namespace` accepted;
    * objects go before implicit names (emissary-resources.md 9, "Resolver lookup").
    * @returns the resolver, or a sentence on why there is none
    */
-  find(name: string | undefined, namespace: string): Resolver | string {
+  find(given: string | undefined, namespace: string): Resolver | string {
+    const name = given ?? this.#byDefault
     if (name === undefined) return { kind: 'hybrid' }
     const named = this.#objects.filter(object => object.manifest.name === name)
     const own = named.filter(object => object.manifest.namespace === namespace)

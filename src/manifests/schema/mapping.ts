@@ -18,7 +18,8 @@ import {
 
 const addedHeaders = () => Type.Record(Type.String(), Type.Object({ value: Type.Optional(text()), append: Type.Optional(flag()) }, closed))
 
-const labelSpecifier = Type.Object(
+/** One part of a descriptor (emissary-resources.md 11, "Labels"). */
+export const labelSpecifier = Type.Object(
   {
     source_cluster: Type.Optional(Type.Object({ key: Type.Optional(text()) }, closed)),
     destination_cluster: Type.Optional(Type.Object({ key: Type.Optional(text()) }, closed)),

@@ -2,6 +2,7 @@ import type { IrAddedHeader, IrCircuitBreaker, IrClusterOptions, IrHealthCheck, 
 import { any, duration, type PlainMessage } from '../codec.ts'
 import type { ResourceKey } from '../resource.ts'
 import { commonTls } from './common-tls.ts'
+import { headerKeyFormat } from './http-options.ts'
 import { sdsConfig, secretKey } from './secret.ts'
 
 const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'
@@ -22,14 +23,15 @@ export function optionFields(options: IrClusterOptions, http2: boolean): PlainMe
 /** The protocol to the upstream, and how long its connections live. */
 export function protocolOptions(
   http2: boolean,
-  { idleTimeoutMs, maxLifetimeMs }: Pick<IrClusterOptions, 'idleTimeoutMs' | 'maxLifetimeMs'> = {},
+  { idleTimeoutMs, maxLifetimeMs, headerCase }: Pick<IrClusterOptions, 'idleTimeoutMs' | 'maxLifetimeMs' | 'headerCase'> = {},
 ): PlainMessage {
-  if (!http2 && idleTimeoutMs === undefined && maxLifetimeMs === undefined) return {}
+  if (!http2 && idleTimeoutMs === undefined && maxLifetimeMs === undefined && headerCase === undefined) return {}
   const common = {
     ...(idleTimeoutMs === undefined ? {} : { idleTimeout: duration(idleTimeoutMs) }),
     ...(maxLifetimeMs === undefined ? {} : { maxConnectionDuration: duration(maxLifetimeMs) }),
   }
-  const explicitHttpConfig = http2 ? { http2ProtocolOptions: {} } : { httpProtocolOptions: {} }
+  const http1 = headerCase === undefined ? {} : { headerKeyFormat: headerKeyFormat(headerCase) }
+  const explicitHttpConfig = http2 ? { http2ProtocolOptions: {} } : { httpProtocolOptions: http1 }
   const message = { explicitHttpConfig, ...(Object.keys(common).length === 0 ? {} : { commonHttpProtocolOptions: common }) }
   return { typedExtensionProtocolOptions: { [httpOptions]: any(httpOptions, message) } }
 }

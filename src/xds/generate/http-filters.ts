@@ -9,6 +9,7 @@ import type {
   IrService,
 } from '../../ir/http-services.ts'
 import { any, duration, type PlainAny, type PlainMessage } from '../codec.ts'
+import { moduleFilters } from './module-filters.ts'
 
 const filters = 'envoy.extensions.filters.http'
 
@@ -16,12 +17,12 @@ const filters = 'envoy.extensions.filters.http'
 export const corsFilter = 'envoy.filters.http.cors'
 
 /**
- * The HTTP filters before the router, in the order requests meet them: cors, auth, rate limits (emissary-resources.md 6). Cors is always
+ * The HTTP filters before the router, in the order requests meet them: the Module's, cors, auth, rate limits (emissary-resources.md 6). Cors is always
  * there and does nothing where a route says nothing: an edit of a Mapping must not change a listener.
  */
-export function httpFilters({ auth, rateLimits }: IrHttpServices): readonly PlainMessage[] {
+export function httpFilters({ auth, rateLimits, options }: IrHttpServices): readonly PlainMessage[] {
   const cors = { name: corsFilter, typedConfig: any(`${filters}.cors.v3.Cors`, {}) }
-  return [cors, ...auth.map(authFilter), ...rateLimits.map(rateLimitFilter)]
+  return [...moduleFilters(options), cors, ...auth.map(authFilter), ...rateLimits.map(rateLimitFilter)]
 }
 
 /** The clusters that a listener's own filters, logs and traces name. */

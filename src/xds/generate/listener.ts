@@ -1,10 +1,12 @@
+import type { IrHttpOptions } from '../../ir/http-options.ts'
 import type { IrHttpServices } from '../../ir/http-services.ts'
 import type { IrChain, IrListener, IrTcp } from '../../ir/route-table.ts'
 import { any, duration, encodeMessage, type PlainMessage } from '../codec.ts'
 import { keyText, makeResource, type Resource, type ResourceKey } from '../resource.ts'
 import { downstreamTls, secretsOf } from './downstream-tls.ts'
 import { httpFilters, serviceClusters } from './http-filters.ts'
-import { accessLog, tracing } from './observation.ts'
+import { managerOptions } from './http-options.ts'
+import { accessLog, ownAccessLog, tracing } from './observation.ts'
 
 const filters = 'envoy.extensions.filters'
 
@@ -20,6 +22,7 @@ export function generateListener(listener: IrListener, http: IrHttpServices): Re
         ...(listener.address === '::' ? { ipv4Compat: true } : {}),
       },
     },
+    ...(http.options.bufferLimitBytes === undefined ? {} : { perConnectionBufferLimitBytes: { value: http.options.bufferLimitBytes } }),
     listenerFilters: listenerFilters(listener),
     filterChains: listener.chains.map(chain => filterChain(chain, listener, http)),
   }
@@ -83,15 +86,21 @@ function connectionManager(listener: IrListener, routeConfig: string, http: IrHt
     statPrefix: listener.statPrefix,
     codecType: 'AUTO',
     rds: { routeConfigName: routeConfig, configSource: { ads: {}, resourceApiVersion: 'V3' } },
-    httpFilters: [...httpFilters(http), { name: 'envoy.filters.http.router', typedConfig: any(`${filters}.http.router.v3.Router`, {}) }],
-    accessLog: http.logs.map(accessLog),
+    httpFilters: [
+      ...httpFilters(http),
+      { name: 'envoy.filters.http.router', typedConfig: any(`${filters}.http.router.v3.Router`, router(http.options)) },
+    ],
+    accessLog: [...http.logs.map(accessLog), ...(http.options.accessLog === undefined ? [] : [ownAccessLog(http.options.accessLog)])],
     ...(http.tracing === undefined ? {} : { tracing: tracing(http.tracing) }),
-    // The client's address is that of the connection, or is taken from X-Forwarded-For behind that many trusted hops (experience.md 2.5).
-    useRemoteAddress: { value: true },
+    ...managerOptions(http.options),
     xffNumTrustedHops: listener.trustedHops,
     // Always on, as in Emissary: else `/public/../private` would pass a route for `/public/`.
     normalizePath: { value: true },
     // Where TLS ended before us, nobody else may tell the services behind that the request came by https.
     ...(listener.securityModel === 'SECURE' ? { schemeHeaderTransformation: { schemeToOverwrite: 'https' } } : {}),
   }
+}
+
+function router({ suppressEnvoyHeaders }: IrHttpOptions): PlainMessage {
+  return suppressEnvoyHeaders === true ? { suppressEnvoyHeaders: true } : {}
 }

@@ -1,3 +1,4 @@
+import type { IrAccessLog } from '../../ir/http-options.ts'
 import type { IrCollector, IrLog, IrTag, IrTracing } from '../../ir/http-services.ts'
 import { any, duration, type PlainMessage } from '../codec.ts'
 import { grpcService } from './http-filters.ts'
@@ -19,6 +20,19 @@ export function accessLog(log: IrLog): PlainMessage {
       additionalResponseTrailersToLog: log.responseTrailers,
     }),
   }
+}
+
+/** The access log that an Envoy writes itself. */
+export function ownAccessLog({ to, format }: IrAccessLog): PlainMessage {
+  const logFormat =
+    typeof format === 'string'
+      ? { textFormatSource: { inlineString: format } }
+      : { jsonFormat: { fields: Object.fromEntries(Object.entries(format).map(([key, value]) => [key, { stringValue: value }])) } }
+  const loggers = 'envoy.extensions.access_loggers'
+  if (typeof to === 'object')
+    return { name: 'log file', typedConfig: any(`${loggers}.file.v3.FileAccessLog`, { path: to.file, logFormat }) }
+  const type = to === 'stdout' ? 'StdoutAccessLog' : 'StderrAccessLog'
+  return { name: `log ${to}`, typedConfig: any(`${loggers}.stream.v3.${type}`, { logFormat }) }
 }
 
 /** The connection manager's tracing: its provider stands here and not in the bootstrap, so that a change needs no restart. */

@@ -325,7 +325,8 @@ exports[`test/compile/routes.test.ts > TAP > golden: one Listener, two Hosts, th
  "http": {
   "auth": [],
   "rateLimits": [],
-  "logs": []
+  "logs": [],
+  "options": {}
  },
  "secrets": []
 }

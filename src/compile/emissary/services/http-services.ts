@@ -1,6 +1,8 @@
 import type { IrHttpServices } from '../../../ir/http-services.ts'
 import type { Checked, CheckedObject } from '../../../manifests/checked-object.ts'
 import type { Manifest } from '../../../manifests/object.ts'
+import { httpOptions } from '../module/http-options.ts'
+import type { Module } from '../module/module.ts'
 import { compileAuth } from './auth.ts'
 import { compileLogs } from './logs.ts'
 import { compileRateLimits } from './rate-limits.ts'
@@ -8,13 +10,14 @@ import type { ServiceContext } from './service-cluster.ts'
 import { compileTracing } from './tracing.ts'
 
 /**
- * The services that all HTTP listeners call.
+ * What all HTTP listeners do with requests.
  * @param objects those that serve, sorted
  * @param declared every object that is meant for this gateway, usable or not
  */
 export function compileHttpServices(
   objects: readonly CheckedObject[],
   declared: readonly Manifest[],
+  module: Module,
   context: ServiceContext,
 ): IrHttpServices {
   const ofKind = <Kind extends CheckedObject['kind']>(kind: Kind) =>
@@ -26,8 +29,9 @@ export function compileHttpServices(
       declared.filter(({ kind }) => kind === 'AuthService'),
       context,
     ),
-    rateLimits: compileRateLimits(ofKind('RateLimitService'), context),
+    rateLimits: compileRateLimits(ofKind('RateLimitService'), module.config.default_label_domain ?? 'ambassador', context),
     logs: compileLogs(ofKind('LogService'), context),
     ...(tracing === undefined ? {} : { tracing }),
+    options: httpOptions(module),
   }
 }

@@ -4,13 +4,19 @@ import { refText } from '../../../model/object-ref.ts'
 import type { MappingSpec } from '../../../manifests/schema/mapping.ts'
 import { serviceCluster, type ServiceContext } from './service-cluster.ts'
 
-const defaultDomain = 'ambassador'
 const defaultTimeoutMs = 20
 /** Envoy tells the descriptors of several services apart by stage, and has these. */
 const stages = 11
 
-/** The filters of all RateLimitServices, one per domain (emissary-resources.md 7; several domains: emissary#5238). */
-export function compileRateLimits(services: readonly Checked<'RateLimitService'>[], context: ServiceContext): readonly IrRateLimit[] {
+/**
+ * The filters of all RateLimitServices, one per domain (emissary-resources.md 7; several domains: emissary#5238).
+ * @param defaultDomain of those that name none
+ */
+export function compileRateLimits(
+  services: readonly Checked<'RateLimitService'>[],
+  defaultDomain: string,
+  context: ServiceContext,
+): readonly IrRateLimit[] {
   const byDomain = new Map<string, Checked<'RateLimitService'>>()
   const made: IrRateLimit[] = []
   for (const service of services) {

@@ -1,0 +1,59 @@
+import type { IrHttpServices } from '../../../ir/http-services.ts'
+import type { Checked } from '../../../manifests/checked-object.ts'
+import type { Manifest } from '../../../manifests/object.ts'
+import type { ModuleConfig } from '../../../manifests/schema/module.ts'
+import { refText } from '../../../model/object-ref.ts'
+import type { CompileInput } from '../input.ts'
+import type { Report } from '../report.ts'
+import type { Resolvers } from '../resolvers.ts'
+
+/** The one Module that counts, as the rest of a compilation asks it. */
+export interface Module {
+  readonly object: Checked<'Module'> | undefined
+  readonly config: ModuleConfig
+  /** Some Module says whose addresses may come in, and none of them can be used. */
+  readonly closed: boolean
+}
+
+/**
+ * The Module named `ambassador`; of several the first by namespace counts, every other is refused (emissary-resources.md 6).
+ * @param modules those that serve, sorted
+ * @param declared every object that is meant for this gateway, usable or not
+ */
+export function readModule(modules: readonly Checked<'Module'>[], declared: readonly Manifest[], report: Report): Module {
+  const [first, ...others] = modules
+  for (const other of others) {
+    const text = `${first === undefined ? '' : refText(first.manifest.ref)} is there already; one Module counts`
+    report.refuse(other, { path: ['metadata', 'name'], text })
+  }
+  const guards = declared.some(({ kind, spec }) => kind === 'Module' && addressKeys.some(key => Object.hasOwn(configOf(spec), key)))
+  return { object: first, config: first?.spec.config ?? {}, closed: first === undefined && guards }
+}
+
+const addressKeys = ['ip_allow', 'ip_deny']
+
+/** Of a spec that may be anything. */
+function configOf(spec: unknown): object {
+  const config = (spec as { config?: unknown } | null)?.config
+  return typeof config === 'object' && config !== null ? config : {}
+}
+
+/** The Module's resolver for what names none; one that cannot be found refuses the Module. */
+export function setResolver({ object, config }: Module, resolvers: Resolvers, report: Report): void {
+  if (object === undefined || config.resolver === undefined) return
+  const problem = resolvers.setDefault(config.resolver, object.manifest.namespace)
+  if (problem !== undefined) report.refuse(object, { path: ['spec', 'config', 'resolver'], text: problem })
+}
+
+/** The namespace of the gateway, if names of services without one are looked for there. */
+export function fixedNamespace({ config }: Module, { environment = {} }: Pick<CompileInput, 'environment'>): string | undefined {
+  if (config.use_ambassador_namespace_for_service_resolution !== true) return undefined
+  return environment['AMBASSADOR_NAMESPACE'] ?? 'default'
+}
+
+/** Names the domains of default labels that no RateLimitService has. */
+export function noteLabels({ object, config }: Module, { rateLimits }: IrHttpServices, report: Report): void {
+  for (const domain of Object.keys(config.default_labels ?? {}))
+    if (object !== undefined && !rateLimits.some(service => service.domain === domain))
+      report.notice(object, `spec.config.default_labels.${domain} has no effect: there is no RateLimitService of the domain ${domain}`)
+}
