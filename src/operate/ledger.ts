@@ -76,13 +76,13 @@ export class Ledger implements LedgerReader {
 
   /** All sources were read since the start: services that are no more are noted as gone. */
   settle(services: ReadonlySet<ServiceKey>, revision: number): void {
-    this.#flush()
+    // Not flushed: a first sync's entries, written at once, would hold up everything for as long as it was large.
     const gone = this.#given.database.read(open =>
       open
         .prepare('SELECT DISTINCT service FROM now')
         .all()
         .map(row => row['service'] as ServiceKey)
-        .filter(service => !services.has(service)),
+        .filter(service => !services.has(service) && !this.#pending.has(service)),
     )
     for (const service of gone) {
       const before = this.#given.database.read(open => [...stateNow(open, service).values()])

@@ -65,6 +65,11 @@ export class PendingChanges {
     return this.#queue.length - this.#head
   }
 
+  /** Whether a change of the service waits. */
+  has(service: ServiceKey): boolean {
+    return this.#lastOf.has(service)
+  }
+
   note(change: TableChange, at: number): void {
     for (const { before, after } of change.pools) {
       const waiting = this.size >= plenty ? this.#lastOf.get(after.service) : undefined
