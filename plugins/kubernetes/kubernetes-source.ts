@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { DiscoverySource, RemovalCause, SourceContext, SourceGiven, WatchCounts } from '../../src/discovery/contract.ts'
-import { type Backend, legacyReader, sliceReader } from './backend.ts'
+import { type Backend, type BackendGiven, legacyReader, sliceReader } from './backend.ts'
 import { createKubeClient, type KubeClient } from './client.ts'
 import { type KubeNode, type KubeService, readNode, readService } from './kube-service.ts'
 import { Reflector, type ReflectorCounts, type ReflectorOptions, type ReflectorStatus } from './reflector.ts'
@@ -24,6 +24,7 @@ export interface KnownCluster {
   readonly index: ServiceIndex
   readonly shelves: Map<string, Shelf<unknown>>
   order: number
+  readonly admitAddress: (address: string) => string
 }
 
 /** Reads one cluster's EndpointSlices, joined to groups by their Service. */
@@ -31,7 +32,12 @@ export function kubernetesSource(
   settings: KubernetesSettings,
   given: SourceGiven,
 ): { source: DiscoverySource; readonly watches: () => readonly WatchCounts[] } {
-  const known: KnownCluster = { index: new ServiceIndex(address => given.admitAddress(address)), shelves: new Map(), order: 0 }
+  const known: KnownCluster = {
+    index: new ServiceIndex(),
+    shelves: new Map(),
+    order: 0,
+    admitAddress: address => given.admitAddress(address),
+  }
   let current: KubernetesRun | undefined
   return {
     source: {
@@ -125,15 +131,19 @@ class KubernetesRun {
   }
 
   #followSlices(namespace: string | undefined): void {
-    const read = sliceReader(() => ++this.#known.order)
+    const read = sliceReader(this.#backendGiven())
     this.#follow<Backend>(slices, namespace, true, read, changes => this.#known.index.takeBackends(changes))
+  }
+
+  #backendGiven(): BackendGiven {
+    return { nextOrder: () => ++this.#known.order, admitAddress: this.#known.admitAddress }
   }
 
   /** Reads legacy Endpoints where, and as long as, there are no slices: never both (reference/discovery.md 3.1 rule 10). */
   #balanceLegacy({ namespace, status }: Followed): void {
     const legacy = this.#followed.find(one => one.resource === legacyEndpoints && one.namespace === namespace)
     if (status?.failure?.kind === 'absent' && !status.synced && legacy === undefined) {
-      const read = legacyReader(() => ++this.#known.order)
+      const read = legacyReader(this.#backendGiven())
       this.#follow<Backend>(legacyEndpoints, namespace, true, read, changes => this.#known.index.takeBackends(changes))
     } else if (status?.synced === true && legacy !== undefined) {
       legacy.stop.abort()
@@ -148,7 +158,7 @@ class KubernetesRun {
     resource: KubeResource,
     namespace: string | undefined,
     essential: boolean,
-    strip: (object: KubeObject) => T | undefined,
+    strip: (object: KubeObject, former: T | undefined) => T | undefined,
     take: (changes: readonly ResourceChange<T>[]) => void,
   ): void {
     const { clock, random, log } = this.#context

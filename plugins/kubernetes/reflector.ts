@@ -2,12 +2,14 @@ import { BackOff } from '../../src/discovery/back-off.ts'
 import type { Clock, SourceLog } from '../../src/discovery/contract.ts'
 import { asFailure, KubeFailure } from './failure.ts'
 import { listResource, type Reading } from './list.ts'
-import type { Listed } from './resource.ts'
+import { keyOf, type KubeObject, type Listed } from './resource.ts'
 import { Shelf, type ResourceChange } from './shelf.ts'
 import { watchResource } from './watch.ts'
 
 /** What a reflector follows, and whom it tells. */
-export interface ReflectorOptions<T> extends Reading<T> {
+export interface ReflectorOptions<T> extends Omit<Reading<T>, 'strip'> {
+  /** As in Reading; `former`: what is kept of the object's last state, parts of which it may use again. */
+  readonly strip: (object: KubeObject, former: T | undefined) => T | undefined
   /**
    * What became different, in the order of the API server; after a list everything at once. `receivedAt`: when it arrived (`clock.now()`);
    * `origin`: events of a watch were witnessed, a list merely lacks what is gone. Called synchronously, never with an empty list.
@@ -94,6 +96,7 @@ const tellEveryMs = 1000
  */
 export class Reflector<T> {
   readonly #options: ReflectorOptions<T>
+  readonly #reading: Reading<T>
   readonly #timing: ReflectorTiming
   readonly #counts: ReflectorCounts = {
     objects: 0,
@@ -122,7 +125,8 @@ export class Reflector<T> {
   constructor(options: ReflectorOptions<T>) {
     this.#options = options
     this.#timing = { ...defaultTiming, ...options.timing }
-    this.#shelf = options.shelf ?? new Shelf<T>()
+    const shelf = (this.#shelf = options.shelf ?? new Shelf<T>())
+    this.#reading = { ...options, strip: object => options.strip(object, shelf.get(keyOf(object.metadata))) }
     const [first, cap] = this.#timing.backOffMs
     this.#backOff = new BackOff(first, cap)
     this.#probeBackOff = new BackOff(Math.min(first, 500), Math.min(cap, unreachableCapMs))
@@ -182,7 +186,7 @@ export class Reflector<T> {
     this.#phase = 'listing'
     let listed: Listed<T>
     try {
-      listed = await listResource(this.#options, this.#timing.pageSize, signal)
+      listed = await listResource(this.#reading, this.#timing.pageSize, signal)
     } catch (error) {
       const failure = asFailure('list', error)
       if (failure.kind !== 'absent' || this.#options.whenAbsent !== 'empty' || signal.aborted) throw error
@@ -211,7 +215,8 @@ export class Reflector<T> {
     audits.catch(() => undefined)
     try {
       const timeoutSeconds = Math.round(this.#timing.watchSeconds * (1 + random()))
-      const watch = watchResource(this.#options, { version, timeoutSeconds, idleMs: this.#timing.stallSeconds * 1000, signal: both })
+      const now = (): number => clock.now()
+      const watch = watchResource(this.#reading, { version, timeoutSeconds, idleMs: this.#timing.stallSeconds * 1000, signal: both, now })
       await Promise.race([this.#consume(watch), audits.then(() => new Promise<never>(() => undefined))])
     } finally {
       over.abort()
@@ -230,7 +235,7 @@ export class Reflector<T> {
         this.#backOff.reset()
       }
       this.#works()
-      if (batch.items.length > 0) this.#tell(this.#shelf.patch(batch.items), 'watch')
+      if (batch.items.length > 0) this.#tell(this.#shelf.patch(batch.items), 'watch', batch.receivedAt)
       if (batch.failure !== undefined) throw batch.failure
     }
   }
@@ -242,7 +247,7 @@ export class Reflector<T> {
       if (isOver()) return
       try {
         const touched = this.#shelf.beginAudit()
-        const listed = await listResource(this.#options, this.#timing.pageSize, signal)
+        const listed = await listResource(this.#reading, this.#timing.pageSize, signal)
         // What changed during the list comes by the watch too, a little later.
         await this.#clock.sleep(settleMs, signal)
         if (isOver()) return
@@ -267,8 +272,8 @@ export class Reflector<T> {
     }
   }
 
-  #tell(changes: readonly ResourceChange<T>[], origin: 'watch' | 'list'): void {
-    if (changes.length > 0) this.#options.onChanges(changes, this.#clock.now(), origin)
+  #tell(changes: readonly ResourceChange<T>[], origin: 'watch' | 'list', receivedAt = this.#clock.now()): void {
+    if (changes.length > 0) this.#options.onChanges(changes, receivedAt, origin)
   }
 
   #works(): void {

@@ -13,17 +13,12 @@ const none: readonly Endpoint[] = Object.freeze([])
  * its Service has an endpoint, whatever became of the Service itself (reference/discovery.md 3.1 rule 9).
  */
 export class ServiceIndex {
-  readonly #admitAddress: (address: string) => string
   readonly #backends = new Map<string, Map<string, Backend>>()
   readonly #services = new Map<string, KubeService>()
   readonly #nodes = new Map<string, KubeNode>()
   readonly #emitted = new Map<string, readonly Endpoint[]>()
   readonly #refusals = new Map<string, readonly string[]>()
   readonly #dirty = new Set<string>()
-
-  constructor(admitAddress: (address: string) => string) {
-    this.#admitAddress = admitAddress
-  }
 
   get dirty(): number {
     return this.#dirty.size
@@ -107,7 +102,6 @@ export class ServiceIndex {
     const { endpoints, refusals } = translate([...backends.values()], {
       service: this.#services.get(service),
       nodeOf: name => this.#nodes.get(name),
-      admitAddress: this.#admitAddress,
       former,
     })
     if (refusals.length > 0) this.#refusals.set(service, refusals)

@@ -11,6 +11,8 @@ export interface WatchBatch<T> {
   readonly version: string | undefined
   readonly events: number
   readonly bookmarks: number
+  /** `now` when its bytes were here, before any of them was parsed. */
+  readonly receivedAt: number
   /** An ERROR event: the watch is over. */
   readonly failure: KubeFailure | undefined
 }
@@ -22,6 +24,7 @@ interface WatchOptions {
   /** Silence for this long ends it. */
   readonly idleMs: number
   readonly signal: AbortSignal
+  readonly now: () => number
 }
 
 /**
@@ -40,11 +43,12 @@ export async function* watchResource<T>(reading: Reading<T>, options: WatchOptio
     fieldSelector,
   }
   const pieces = await client.stream({ path, query, signal: options.signal }, options.idleMs)
-  yield { items: [], version: undefined, events: 0, bookmarks: 0, failure: undefined }
+  yield { items: [], version: undefined, events: 0, bookmarks: 0, receivedAt: options.now(), failure: undefined }
   const lines = new JsonLines()
   for await (const piece of pieces) {
+    const receivedAt = options.now()
     const events = lines.push(piece)
-    if (events.length > 0) yield batchOf(events, reading, `watch ${path}`)
+    if (events.length > 0) yield batchOf(events, reading, receivedAt, `watch ${path}`)
   }
 }
 
@@ -53,7 +57,7 @@ interface WatchEvent {
   readonly object?: KubeObject & { readonly code?: unknown; readonly message?: unknown }
 }
 
-function batchOf<T>(lines: readonly string[], { strip }: Reading<T>, what: string): WatchBatch<T> {
+function batchOf<T>(lines: readonly string[], { strip }: Reading<T>, receivedAt: number, what: string): WatchBatch<T> {
   const items: ShelfItem<T>[] = []
   let version: string | undefined
   let bookmarks = 0
@@ -61,13 +65,13 @@ function batchOf<T>(lines: readonly string[], { strip }: Reading<T>, what: strin
     const { type, object } = eventOf(line, what)
     const failure = type === 'ERROR' ? failureOfStatus(what, object ?? {}) : undefined
     if (failure !== undefined || object?.metadata === undefined) {
-      return { items, version, events: items.length, bookmarks, failure: failure ?? notAnEvent(what, undefined) }
+      return { items, version, events: items.length, bookmarks, receivedAt, failure: failure ?? notAnEvent(what, undefined) }
     }
     version = object.metadata.resourceVersion ?? version
     if (type === 'BOOKMARK') bookmarks++
     else items.push({ key: keyOf(object.metadata), object: type === 'DELETED' ? undefined : versioned(object, strip) })
   }
-  return { items, version, events: items.length, bookmarks, failure: undefined }
+  return { items, version, events: items.length, bookmarks, receivedAt, failure: undefined }
 }
 
 function versioned<T>(object: KubeObject, strip: Reading<T>['strip']): ShelfItem<T>['object'] {

@@ -32,22 +32,22 @@ t.test('3.1 rule 2: ready, serving, terminating', t => {
   t.end()
 })
 
-let order = 0
-const read = sliceReader(() => ++order)
-
-function backend(name: string, endpoints: unknown, more: object = {}): Backend {
-  const metadata = { name, namespace: 'shop', labels: { 'kubernetes.io/service-name': 'web' } }
-  const found = read({ metadata, addressType: 'IPv4', endpoints, ports: [{ name: 'http', port: 8080 }], ...more })
-  if (found === undefined) throw new Error('the slice belongs to no service')
-  return found
-}
-
 const admitAddress = (address: string): string => {
   if (address.startsWith('127.') || !/^[\d.:a-f]+$/.test(address))
     throw new IsthmusError('address-refused', `${address || 'nothing'} is refused`)
   return address
 }
-const given = { service: undefined, nodeOf: () => undefined, admitAddress, former: [] }
+let order = 0
+const read = sliceReader({ nextOrder: () => ++order, admitAddress })
+
+function backend(name: string, endpoints: unknown, more: object = {}, former?: Backend): Backend {
+  const metadata = { name, namespace: 'shop', labels: { 'kubernetes.io/service-name': 'web' } }
+  const found = read({ metadata, addressType: 'IPv4', endpoints, ports: [{ name: 'http', port: 8080 }], ...more }, former)
+  if (found === undefined) throw new Error('the slice belongs to no service')
+  return found
+}
+
+const given = { service: undefined, nodeOf: () => undefined, former: [] }
 const pod = (address: string, uid: string, conditions: object = {}, more: object = {}) => ({
   addresses: [address],
   conditions,
@@ -129,6 +129,31 @@ t.test('1.2, 3.1 rules 6 to 8: families are paired, Service ports and places are
     readService({ metadata: { name: 'x', labels: { consul: 'true' } }, spec: { type: 'ExternalName', externalName: 'x.consul' } }),
     undefined,
   )
+  t.end()
+})
+
+t.test('a slice that comes again makes nothing anew but what differs, shuffled or not', t => {
+  const pods = (more: object) => [pod('10.0.0.1', 'a'), pod('10.0.0.2', 'b', more), pod('fd00::1', '', {}, { targetRef: undefined })]
+  const first = backend('one', pods({}))
+  const before = translate([first], given).endpoints
+  for (const list of [pods({ ready: false }), pods({ ready: false }).reverse()]) {
+    const second = backend('one', list, {}, first)
+    const after = translate([second], { ...given, former: before }).endpoints
+    const changed = after.filter(one => !before.includes(one))
+    t.match(changed, [{ address: '10.0.0.2', health: 'unhealthy' }])
+    t.equal(changed.length, 1)
+    t.equal(after.length, 3)
+    t.equal(second.parts[0]?.endpoints.filter(one => first.parts[0]?.endpoints.includes(one)).length, 2)
+  }
+  const same = backend('one', pods({}), {}, first)
+  t.same(
+    translate([same], { ...given, former: before }).endpoints.map((one, index) => one === before[index]),
+    [true, true, true],
+  )
+  const moved = pod('10.0.0.1', 'a', {}, { zone: 'z', nodeName: 'n' })
+  t.match(translate([backend('one', [moved], {}, first)], { ...given, former: before }).endpoints, [{ locality: { zone: 'z' } }])
+  const other = pod('10.0.0.1', 'other')
+  t.match(translate([backend('one', [other], {}, first)], { ...given, former: before }).endpoints, [{ id: 'pod-other/other' }])
   t.end()
 })
 
