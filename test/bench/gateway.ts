@@ -15,6 +15,8 @@ const collectMs = 1500
 export interface Probe {
   readonly gc: Summary
   readonly loop: { readonly p50: number; readonly p99: number; readonly max: number }
+  /** When each changed address arrived at the gateway, in answers to its own calls: ms of the machine's monotonic clock. */
+  readonly arrivals: Readonly<Record<string, number>>
 }
 
 /** A gateway in a process of its own. */
@@ -28,6 +30,8 @@ export interface BenchGateway {
   cpu(): Promise<number>
   /** Garbage collection and event-loop delay since it was last asked, ms. */
   probe(): Promise<Probe>
+  /** Its admin address answers; it may not know anything yet. */
+  live(): Promise<void>
   ready(): Promise<void>
   stop(): Promise<void>
 }
@@ -64,11 +68,15 @@ ${sources.map(source => `  - ${source}\n`).join('')}`,
   )
   const main = new URL('../../src/main.ts', import.meta.url).pathname
   const probe = new URL('probe.ts', import.meta.url).href
-  const serve = [process.execPath, '--expose-gc', '--import', probe, main, 'serve', '-c', file]
+  const serve = [process.execPath, '--expose-gc', ...profiling(), '--import', probe, main, 'serve', '-c', file]
   const taskset = await findOnPath('taskset')
   const [program = '', ...args] = taskset === undefined ? serve : [taskset, '-c', '0', ...serve]
   const probed = join(folder, 'probe.json')
   const child = await startProcess(program, args, { env: { ISTHMUS_BENCH_PROBE: probed } })
+  const answers = async (path: string): Promise<void> => {
+    const url = `http://127.0.0.1:${String(ports.admin)}/${path}`
+    await child.until(`the gateway does not say ${path}`, async () => (await fetch(url)).ok, 60_000)
+  }
   return {
     ports,
     memory: () => memoryOf(child.pid),
@@ -83,11 +91,16 @@ ${sources.map(source => `  - ${source}\n`).join('')}`,
       await child.until('the gateway gives no figures', () => existsSync(probed), 10_000)
       return JSON.parse(await readFile(probed, 'utf8')) as Probe
     },
-    async ready() {
-      await child.until('the gateway is not ready', async () => (await fetch(`http://127.0.0.1:${String(ports.admin)}/readyz`)).ok, 60_000)
-    },
+    live: () => answers('livez'),
+    ready: () => answers('readyz'),
     stop: () => stop(child, folder),
   }
+}
+
+/** ISTHMUS_BENCH_PROFILE: a folder for a CPU profile of every gateway. */
+function profiling(): readonly string[] {
+  const folder = process.env['ISTHMUS_BENCH_PROFILE'] ?? ''
+  return folder === '' ? [] : ['--cpu-prof', '--cpu-prof-dir', folder, '--cpu-prof-interval', '200']
 }
 
 async function stop(child: Child, folder: string): Promise<void> {

@@ -38,9 +38,12 @@ const all: readonly BenchCase[] = [
   { source: 'file', services: 1000, endpoints: 100, changes, perSecond: 10 },
   { source: 'consul', services: 1000, endpoints: 10, changes, perSecond: 50 },
   { source: 'consul', services: 1000, endpoints: 100, changes, perSecond: 50 },
+  { source: 'kubernetes', services: 1000, endpoints: 100, changes, perSecond: 50 },
+  { source: 'kubernetes', services: 1000, endpoints: 100, slices: 10, changes, perSecond: 50 },
 ]
 
-const nameOf = ({ source, services, endpoints }: BenchCase): string => `${source}-${String(services)}x${String(endpoints)}`
+const nameOf = ({ source, services, endpoints, slices = 1 }: BenchCase): string =>
+  `${source}-${String(services)}x${slices === 1 ? '' : `${String(slices)}x`}${String(endpoints / slices)}`
 
 /** Throws for a name that is no case's. */
 function chosen(): readonly BenchCase[] {
@@ -67,8 +70,10 @@ const quantiles = (of: (result: BenchResult) => Summary): ((result: BenchResult)
 const columns: readonly Column[] = [
   ['sent → bytes p50 / p90 / p99 / max ms', 2, ...quantiles(result => result.sent)],
   ['answer → bytes p50 / p90 / p99 / max ms', 2, ...quantiles(result => result.answered)],
+  ['arrival → bytes p50 / p90 / p99 / max ms', 2, ...quantiles(result => result.arrived)],
   ['missed', 0, result => result.missed],
   ['CPU ms/change', 2, result => result.cpuMs],
+  ['idle CPU %', 2, result => result.idlePercent],
   ['GC count / p50 / max ms', 1, ({ probe }) => probe.gc.count, ({ probe }) => probe.gc.p50, ({ probe }) => probe.gc.max],
   ['loop delay p50 / p99 / max ms', 1, ({ probe }) => probe.loop.p50, ({ probe }) => probe.loop.p99, ({ probe }) => probe.loop.max],
   ['bytes/change', 0, result => result.bytesPerChange],
@@ -80,7 +85,8 @@ const columns: readonly Column[] = [
     ({ memory }) => memory.settled,
     ({ memory }) => memory.most,
   ],
-  ['first sync s', 2, result => result.syncSeconds],
+  ['ready / first sync s', 2, result => result.readySeconds, result => result.syncSeconds],
+  ['longest stall until then ms', 0, result => result.startStall],
   ['steal %', 1, result => result.stealPercent],
 ]
 

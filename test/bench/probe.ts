@@ -1,7 +1,10 @@
 /**
  * Loaded into the gateway of a bench. SIGCONT collects all garbage, so that memory is compared and not the collector's mood (performance.md
- * P6); SIGURG writes what happened since the last one to the file named by ISTHMUS_BENCH_PROBE: garbage collection and event-loop delay, ms.
+ * P6); SIGURG writes what happened since the last one to the file named by ISTHMUS_BENCH_PROBE: garbage collection and event-loop delay, ms,
+ * and when the address of each change first arrived in the answer of an HTTP call that the gateway had made (a watch's event, decrypted, not
+ * yet parsed), ms of the machine's monotonic clock.
  */
+import { IncomingMessage } from 'node:http'
 import { renameSync, writeFileSync } from 'node:fs'
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
 import { summarise } from './summary.ts'
@@ -14,12 +17,29 @@ observer.observe({ entryTypes: ['gc'] })
 const delay = monitorEventLoopDelay({ resolution: 5 })
 delay.enable()
 
+/** Changed addresses (see plan.ts) begin so, and no other address does. */
+const mark = Buffer.from('"10.')
+const arrivals: Record<string, number> = {}
+const push = IncomingMessage.prototype.push
+IncomingMessage.prototype.push = function (this: IncomingMessage, piece: unknown, ...rest: never[]): boolean {
+  if (Buffer.isBuffer(piece) && typeof this.statusCode === 'number') noteArrival(piece)
+  return push.call(this, piece, ...rest)
+}
+
+function noteArrival(piece: Buffer): void {
+  const now = Number(process.hrtime.bigint()) / 1e6
+  for (let at = piece.indexOf(mark); at >= 0; at = piece.indexOf(mark, at + 1)) {
+    const end = piece.indexOf('"', at + 1)
+    if (end > 0) arrivals[piece.toString('latin1', at + 1, end)] ??= now
+  }
+}
+
 process.on('SIGCONT', () => globalThis.gc?.())
 process.on('SIGURG', () => {
   const file = process.env['ISTHMUS_BENCH_PROBE'] ?? ''
   const milliseconds = (nanoseconds: number): number => nanoseconds / 1e6
   const loop = { p50: milliseconds(delay.percentile(50)), p99: milliseconds(delay.percentile(99)), max: milliseconds(delay.max) }
-  writeFileSync(`${file}.next`, JSON.stringify({ gc: summarise(pauses), loop }))
+  writeFileSync(`${file}.next`, JSON.stringify({ gc: summarise(pauses), loop, arrivals }))
   renameSync(`${file}.next`, file)
   pauses = []
   delay.reset()

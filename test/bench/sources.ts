@@ -7,6 +7,8 @@ export interface BenchSource {
   /** The item of `sources` in isthmus.yaml, as YAML flow text. */
   readonly settings: string
   prepare(): Promise<void>
+  /** Stops the registry's program, or lets it go on: so that a first sync is measured apart from the start of the gateway. */
+  freeze?(on: boolean): void
   /** Change number `n` (from 1) on a service; resolves when the registry has answered. */
   change(n: number, service: number): Promise<void>
 }
