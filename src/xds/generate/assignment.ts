@@ -59,7 +59,7 @@ function lbLocality({ locality, priority, share: ofLevel, endpoints }: RankedLoc
 }
 
 function lbEndpoint(endpoint: PoolEndpoint, share: number, { probed, desperate }: StatusGiven): LbEndpoint {
-  const { address, port, weight } = endpoint
+  const { address, port, additionalAddresses, weight } = endpoint
   const health = desperate && isLastResort(endpoint) ? 'degraded' : servedHealth(endpoint, probed)
-  return { address, port, status: statusOf[health], weight: Math.max(1, Math.floor(weight * share)) }
+  return { address, additional: additionalAddresses, port, status: statusOf[health], weight: Math.max(1, Math.floor(weight * share)) }
 }

@@ -3,6 +3,8 @@ import type { Locality } from '../../model/endpoint.ts'
 /** One endpoint as EDS tells it. `address` is an IP address, so it is ASCII; `status` is the number of Envoy's HealthStatus; `weight` ≥ 1. */
 export interface LbEndpoint {
   readonly address: string
+  /** IP addresses of the same process beside it, in order of preference, with the same port. */
+  readonly additional: readonly string[]
   readonly port: number
   readonly status: number
   readonly weight: number
@@ -63,7 +65,7 @@ function sizeOfLocality({ locality, priority, weight, endpoints }: LbLocality): 
   // load_balancing_weight = 3 { value = 1 }, priority = 5
   if (weight > 0) size += sizeOfBytes(1 + sizeOfVarint(weight))
   if (priority > 0) size += 1 + sizeOfVarint(priority)
-  for (const endpoint of endpoints) size += sizeOfBytes(sizeOfEndpoint(endpoint, sizeOfSocket(endpoint)))
+  for (const endpoint of endpoints) size += sizeOfBytes(sizeOfEndpoint(endpoint, sizeOfHost(endpoint)))
   return { size, place }
 }
 
@@ -75,29 +77,45 @@ function writePlace(bytes: Buffer, at: number, { region, zone, subzone }: Locali
   return end
 }
 
-function sizeOfSocket({ address, port }: LbEndpoint): number {
+function sizeOfSocket(address: string, port: number): number {
   return sizeOfBytes(address.length) + 1 + sizeOfVarint(port)
 }
 
-/** LbEndpoint { endpoint = 1 { address = 1 { socket_address = 1 } }, health_status = 2, load_balancing_weight = 4 { value = 1 } } */
-function sizeOfEndpoint({ status, weight }: LbEndpoint, socket: number): number {
-  return sizeOfBytes(sizeOfBytes(sizeOfBytes(socket))) + (status === 0 ? 0 : 2) + 3 + sizeOfVarint(weight)
+/** Endpoint { address = 1 { socket_address = 1 }, additional_addresses = 4 { address = 1 { socket_address = 1 } } } */
+function sizeOfHost({ address, port, additional }: LbEndpoint): number {
+  let size = sizeOfBytes(sizeOfBytes(sizeOfSocket(address, port)))
+  for (const other of additional) size += sizeOfBytes(sizeOfBytes(sizeOfBytes(sizeOfSocket(other, port))))
+  return size
+}
+
+/** LbEndpoint { endpoint = 1, health_status = 2, load_balancing_weight = 4 { value = 1 } } */
+function sizeOfEndpoint({ status, weight }: LbEndpoint, host: number): number {
+  return sizeOfBytes(host) + (status === 0 ? 0 : 2) + 3 + sizeOfVarint(weight)
 }
 
 function writeEndpoint(bytes: Buffer, start: number, endpoint: LbEndpoint): number {
-  const { address, port, status, weight } = endpoint
-  const socket = sizeOfSocket(endpoint)
-  let at = writeHead(bytes, start, 0x12, sizeOfEndpoint(endpoint, socket))
-  at = writeHead(bytes, at, 0x0a, sizeOfBytes(sizeOfBytes(socket)))
-  at = writeHead(bytes, at, 0x0a, sizeOfBytes(socket))
-  at = writeHead(bytes, at, 0x0a, socket)
-  // SocketAddress { protocol = 1 (TCP = 0, left out), address = 2, port_value = 3 }
-  at = writeHead(bytes, at, 0x12, address.length)
-  for (let index = 0; index < address.length; index++) bytes[at++] = address.charCodeAt(index)
-  at = writeHead(bytes, at, 0x18, port)
+  const { address, port, additional, status, weight } = endpoint
+  const host = sizeOfHost(endpoint)
+  let at = writeHead(bytes, start, 0x12, sizeOfEndpoint(endpoint, host))
+  at = writeHead(bytes, at, 0x0a, host)
+  at = writeAddress(bytes, at, address, port)
+  for (const other of additional) {
+    at = writeHead(bytes, at, 0x22, sizeOfBytes(sizeOfBytes(sizeOfSocket(other, port))))
+    at = writeAddress(bytes, at, other, port)
+  }
   if (status !== 0) at = writeHead(bytes, at, 0x10, status)
   at = writeHead(bytes, at, 0x22, 1 + sizeOfVarint(weight))
   return writeHead(bytes, at, 0x08, weight)
+}
+
+/** address = 1 { socket_address = 1 { protocol = 1 (TCP = 0, left out), address = 2, port_value = 3 } } */
+function writeAddress(bytes: Buffer, start: number, address: string, port: number): number {
+  const socket = sizeOfSocket(address, port)
+  let at = writeHead(bytes, start, 0x0a, sizeOfBytes(socket))
+  at = writeHead(bytes, at, 0x0a, socket)
+  at = writeHead(bytes, at, 0x12, address.length)
+  for (let index = 0; index < address.length; index++) bytes[at++] = address.charCodeAt(index)
+  return writeHead(bytes, at, 0x18, port)
 }
 
 /** A field's tag and its varint, which is its value or the length of what follows. */

@@ -49,8 +49,13 @@ function plain(name: string, localities: readonly LbLocality[], overprovisioning
       ...(Object.values(locality).every(part => part === '')
         ? {}
         : { locality: noDefaults({ region: locality.region, zone: locality.zone, subZone: locality.subzone }) }),
-      lbEndpoints: endpoints.map(({ address, port, status, weight }) => ({
-        endpoint: { address: { socketAddress: { address, portValue: port } } },
+      lbEndpoints: endpoints.map(({ address, additional, port, status, weight }) => ({
+        endpoint: {
+          address: { socketAddress: { address, portValue: port } },
+          ...(additional.length === 0
+            ? {}
+            : { additionalAddresses: additional.map(other => ({ address: { socketAddress: { address: other, portValue: port } } })) }),
+        },
         ...(status === 0 ? {} : { healthStatus: statusNames[status] }),
         loadBalancingWeight: { value: weight },
       })),
@@ -61,6 +66,7 @@ function plain(name: string, localities: readonly LbLocality[], overprovisioning
 t.test('the bytes written by hand are those of the general encoder', async t => {
   const endpoints = fc.record<LbEndpoint>({
     address: fc.oneof(fc.ipV4(), fc.ipV6()),
+    additional: fc.array(fc.oneof(fc.ipV4(), fc.ipV6()), { maxLength: 2 }),
     port: fc.integer({ min: 1, max: 65_535 }),
     status: fc.integer({ min: 0, max: 5 }),
     weight: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 0xffff_ffff })),
@@ -82,6 +88,16 @@ t.test('the bytes written by hand are those of the general encoder', async t => 
     ),
   )
   t.pass()
+})
+
+t.test('the second address family of an instance is an additional address of its endpoint (discovery.md 1.2)', async t => {
+  const pool = poolOf({ cluster: [endpoint('10.0.0.1:80', { additionalAddresses: ['fd00::1'] })] })
+  const [one, ...others] = decoded(pool).endpoints?.flatMap(({ lbEndpoints }) => lbEndpoints) ?? []
+  t.match(one?.endpoint, {
+    address: { socketAddress: { address: '10.0.0.1', portValue: 80 } },
+    additionalAddresses: [{ address: { socketAddress: { address: 'fd00::1', portValue: 80 } } }],
+  })
+  t.same(others, [])
 })
 
 t.test('a cluster whose pool nobody knows, or that is empty, has an assignment all the same (xds.md O5)', async t => {
