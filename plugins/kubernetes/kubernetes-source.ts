@@ -70,6 +70,7 @@ class KubernetesRun {
   readonly #defect = Promise.withResolvers<never>()
   readonly #runs = new Set<Promise<void>>()
   #synced = false
+  #isLost = false
   /** All groups are told, also those that did not change. */
   #repeating = false
   /** A list is complete: say so when its last group was told. */
@@ -203,13 +204,23 @@ class KubernetesRun {
     followed.status = status
     if (followed.resource === slices) this.#balanceLegacy(followed)
     const { resource, namespace, essential } = followed
-    // The slices of the whole cluster are the source; all else is a part of it.
-    const scope = essential && namespace === undefined ? '' : `${resource.plural}${namespace === undefined ? '' : ` in ${namespace}`}`
+    // The slices of all that is read are the source; all else is a part of it.
+    const isWhole = essential && this.#namespaces().length === 1
+    const scope = isWhole ? '' : `${resource.plural}${namespace === undefined ? '' : ` in ${namespace}`}`
     const replaced = resource === slices && this.#followed.some(one => one.resource === legacyEndpoints && one.namespace === namespace)
-    if (status.failure === undefined || replaced || isOptional(followed)) this.#context.report({ ok: true, scope })
-    else this.#context.report({ ok: false, code: codeOf(status), error: textOf(followed, status), scope })
+    if (status.failure === undefined || replaced) this.#context.report({ ok: true, scope })
+    else if (!isOptional(followed)) this.#context.report({ ok: false, code: codeOf(status), error: textOf(followed, status), scope })
+    if (!isWhole && essential) this.#reportWhole(followed, status)
     this.#reportNotice()
     if (!this.#synced) this.#checkSynced(false)
+  }
+
+  /** Of several namespaces: while none can be read, nothing of the source can. */
+  #reportWhole(followed: Followed, status: ReflectorStatus): void {
+    const isLost = this.#followed.every(one => !one.essential || one.status?.failure !== undefined)
+    if (isLost) this.#context.report({ ok: false, code: codeOf(status), error: textOf(followed, status), scope: '' })
+    else if (this.#isLost) this.#context.report({ ok: true, scope: '' })
+    this.#isLost = isLost
   }
 
   /** The first sync waits for all that can be read: what is refused or missing is not waited for. */

@@ -4,7 +4,10 @@ import { AdminClient } from './client.ts'
 import type { Register } from './command.ts'
 import { addListOptions, showList } from './list-command.ts'
 import type { View, ViewOptions } from './output.ts'
+import { oneLine } from './table.ts'
 import { ageText, cut } from './words.ts'
+
+const errorWidth = 80
 
 const view: View<SourceBody> = {
   columns: [
@@ -16,10 +19,15 @@ const view: View<SourceBody> = {
     { head: 'ENDPOINTS', value: source => source.endpoints },
     { head: 'HELD', value: source => source.held, wide: true },
     { head: 'RESTARTS', value: source => source.restarts, wide: true },
-    { head: 'ERROR', value: source => (source.error === null ? '' : cut(source.error.text, 80)) },
+    { head: 'ERROR', value: source => (source.error === null ? '' : cut(source.error.text, errorWidth)) },
   ],
   name: source => source.name,
   none: 'no sources: add some under "sources" in isthmus.yaml',
+}
+
+/** An error that the table cuts, in full: what to do about it stands at its end. */
+function errorText({ name, error }: SourceBody): string {
+  return error === null || error.text.length <= errorWidth ? '' : `${name}: ${oneLine(error.text)}\n`
 }
 
 /** What the guard holds, what will become of it, and how to end it. */
@@ -36,7 +44,9 @@ export const register: Register = (program, context) => {
   const command = addListOptions(program.command('sources').description('Sources of endpoints, and how well each is read.')).action(
     (options: ViewOptions & { watch?: true }) =>
       showList<SourceBody>(context, options, '/sources', {}, view, ({ items }) =>
-        items.map(source => source.notices.map(notice => `${source.name}: ${notice}\n`).join('') + holdsText(source)).join(''),
+        items
+          .map(source => errorText(source) + source.notices.map(notice => `${source.name}: ${notice}\n`).join('') + holdsText(source))
+          .join(''),
       ),
   )
   const act = (name: string, description: string, done: (body: { readonly name: string; readonly released?: number }) => string): void => {

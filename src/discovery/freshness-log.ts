@@ -8,17 +8,21 @@ export class FreshnessLog {
   #errorCount = 0
   #lastSuccess: { mono: number; wall: number } | undefined
 
-  report(freshness: Freshness, now: { mono: number; wall: number }): void {
+  /** Gives whether the source as a whole was heard of: while that fails, the success of a part makes nothing else fresher. */
+  report(freshness: Freshness, now: { mono: number; wall: number }): boolean {
+    const { scope = '' } = freshness
     if (!freshness.ok) {
       this.#errorCount++
-      this.#errors.set(freshness.scope ?? '', { code: freshness.code, text: freshness.error })
-      return
+      this.#errors.set(scope, { code: freshness.code, text: freshness.error })
+      return false
     }
-    this.#lastSuccess = now
+    const isFresh = scope === '' || !this.#errors.has('')
+    if (isFresh) this.#lastSuccess = now
     if (freshness.notice !== undefined) this.#notice = freshness.notice
     if (freshness.scope === undefined) this.#errors.clear()
     else this.#errors.delete(freshness.scope)
     if (this.#errors.size === 0) this.#errorCount = 0
+    return isFresh
   }
 
   /** The source as a whole is not read: its data only ages. */

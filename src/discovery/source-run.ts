@@ -253,8 +253,7 @@ export class SourceRun {
 
   #report(freshness: Parameters<FreshnessLog['report']>[0]): void {
     const { clock, sink } = this.#given
-    this.#freshness.report(freshness, { mono: clock.now(), wall: clock.wall() })
-    if (freshness.ok) {
+    if (this.#freshness.report(freshness, { mono: clock.now(), wall: clock.wall() })) {
       this.#aging?.abort()
       this.#aging = undefined
       this.#sink.renew()

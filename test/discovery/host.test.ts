@@ -120,6 +120,20 @@ t.test('an error of one part leaves the source live; its own recovery clears it;
   await host.stop()
 })
 
+t.test('while a source fails as a whole, the success of a part makes it no fresher (discovery.md 1.1: freshness)', async t => {
+  const { source, run } = scripted()
+  const { host, advance } = hosted(source)
+  const { context } = await run(1)
+  context.synced()
+  context.report({ ok: false, code: 'http-403', error: 'endpoints: 403' })
+  advance(30_000)
+  context.report({ ok: true, scope: 'names' })
+  t.match(host.statuses()[0], { state: 'stale', ageSeconds: 30, error: { code: 'http-403' } })
+  context.report({ ok: true, scope: '' })
+  t.match(host.statuses()[0], { state: 'live', ageSeconds: 0, error: undefined })
+  await host.stop()
+})
+
 t.test('removing a source takes its endpoints along', async t => {
   const { source, run } = scripted()
   const { host, served } = hosted(source)

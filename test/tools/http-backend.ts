@@ -7,6 +7,8 @@ import { promisify } from 'node:util'
 export interface BackendOptions {
   /** Default 127.0.0.1. */
   readonly address?: string
+  /** Default: a free one. */
+  readonly port?: number
   /** Prefix of the instance names: `backend` gives backend-1, backend-2, … */
   readonly name?: string
   readonly delayMs?: number
@@ -47,7 +49,8 @@ export async function stopBackends(backends: readonly Backend[]): Promise<void> 
   await Promise.all(backends.map(backend => backend.stop()))
 }
 
-async function startBackend(instance: string, options: BackendOptions): Promise<Backend> {
+/** Starts one that calls itself by that very name. Throws if the address cannot be listened on. */
+export async function startBackend(instance: string, options: BackendOptions): Promise<Backend> {
   const state = { requests: 0 }
   const backend = { delayMs: options.delayMs ?? 0, status: 200 }
   const answer: RequestListener = (request, response) => {
@@ -60,7 +63,7 @@ async function startBackend(instance: string, options: BackendOptions): Promise<
       })()
     })
   }
-  const server = createServer({ keepAliveTimeout: 120_000 }, answer).listen(0, options.address ?? '127.0.0.1')
+  const server = createServer({ keepAliveTimeout: 120_000 }, answer).listen(options.port ?? 0, options.address ?? '127.0.0.1')
   await once(server, 'listening')
   const { address, port } = server.address() as AddressInfo
   const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`

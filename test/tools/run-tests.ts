@@ -8,6 +8,7 @@ import { consulPath } from './consul.ts'
 import { envoyPath } from './envoy.ts'
 import { etcdPath } from './etcd.ts'
 import { kubeApiserverPath } from './kube-apiserver.ts'
+import { kubectlPath } from './kubectl.ts'
 import { repository, repositoryEnvironment } from './repository.ts'
 import { type FileResult, summaryLine, TapReport, totalOf } from './tap-report.ts'
 
@@ -54,7 +55,7 @@ async function buildTap(): Promise<void> {
 
 await buildTap()
 // Before tap starts its clock: the first use builds them.
-const programs = await Promise.all([envoyPath(), consulPath(), etcdPath(), kubeApiserverPath()])
+const programs = await Promise.all([envoyPath(), consulPath(), etcdPath(), kubeApiserverPath(), kubectlPath()])
 progress(`testing with ${programs.join(', ')}`)
 const results: FileResult[] = []
 const code = await runTap(await withoutFolders(process.argv.slice(2)), results)
