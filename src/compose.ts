@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
 import { createAdmin } from './admin/app.ts'
 import type { Readiness } from './admin/readers.ts'
-import { compile } from './compile/emissary/compile.ts'
+import { compileSteps } from './compile/emissary/compile.ts'
 import type { CompileInput, CompileResult, ConsulSource } from './compile/emissary/input.ts'
 import type { KnownSource } from './compile/pools/pool-rules.ts'
 import { createAgentsListener } from './compose/agents-listener.ts'
@@ -30,6 +30,7 @@ import { OnDemand } from './reconcile/on-demand.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
 import { sharedAssignments } from './reconcile/shared.ts'
 import { defaultBounds, Scheduler, systemTimers } from './reconcile/scheduler.ts'
+import type { Steps } from './model/steps.ts'
 import type { Settings } from './settings/settings.ts'
 import { EndpointTable } from './table/endpoint-table.ts'
 import { createMetrics } from './telemetry/metrics.ts'
@@ -88,11 +89,13 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     settings.sources.map(source => source.namespace),
   )
   /** A defect of ours must not reach the client whose request led to it: what was served before goes on being served (xds.md L2). */
+  const defect = (error: unknown): void =>
+    log.error({ error }, 'a defect stopped a compilation, please report it; what was served before stays')
   const contained = (work: () => void): void => {
     try {
       work()
     } catch (error) {
-      log.error({ error }, 'a defect stopped a compilation, please report it; what was served before stays')
+      defect(error)
     }
   }
   const cache = new ResourceCache({
@@ -131,25 +134,23 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     environment,
     now: clock.wall(),
   })
-  const compileNow = (): CompileResult => {
-    const input = compileInput()
-    const result = compile(input)
-    store.settle(input.objects, result)
-    secrets.replace(result.secrets)
-    return result
-  }
   let compiled: CompileResult | undefined
   const generate = settings.ambassadorId.length > 1 ? sharedAssignments() : generateAssignment
   const reconciler = new Reconciler({
     table,
     cache,
     now: () => clock.now(),
-    compile: () => {
-      compiled = compileNow()
-      table.follow(compiled.pools, clock.now())
-      guards = poolGuards(compiled.pools)
+    *compile() {
+      const input = compileInput()
+      return { ...(yield* compileSteps(input)), objects: input.objects }
+    },
+    adopt(result) {
+      compiled = result
+      store.settle(result.objects, result)
+      secrets.replace(result.secrets)
+      table.follow(result.pools, clock.now())
+      guards = poolGuards(result.pools)
       table.settle()
-      return compiled
     },
     isTentative,
     generate,
@@ -158,15 +159,18 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   const views = new Views({ ids: settings.ambassadorId, table, clock, isTentative, generate, input: compileInput })
   /** Settles when the Consul sources that the last compilation asked for have been added. */
   let requested: Promise<void> = Promise.resolve()
-  const flushStructure = (): void =>
-    contained(() => {
-      reconciler.flushStructure()
+  function* flushStructure(): Steps<void> {
+    try {
+      const again = yield* reconciler.flushStructure()
       if (compiled === undefined) return
-      views.flushStructure()
+      if ((yield* views.flushStructure()) || again) scheduler.structureChanged()
       onDemand.follow(compiled.grpc)
       want()
       requested = sources.request(settings, compiled.consulRequests)
-    })
+    } catch (error) {
+      defect(error)
+    }
+  }
   const scheduler = new Scheduler(systemTimers, defaultBounds, { endpoints: () => table.settle(), structure: flushStructure })
   table.onChange(change => {
     metrics.change('source_to_table', (clock.now() - change.receivedAt) / 1000)
@@ -185,16 +189,16 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   const openWhenSynced = (): void => {
     if (gate.open || !allSynced()) return
     table.settle()
-    scheduler.flushStructureNow()
     // Objects may ask for Consul sources, whose first read is waited for like that of all others.
-    void requested.then(() => {
-      if (allSynced()) openGate()
+    const asked = scheduler.flushStructureNow().then(() => requested)
+    void asked.then(() => {
+      if (allSynced()) void openGate()
     })
   }
-  const openGate = (): void => {
-    if (gate.open) return
+  const openGate = async (): Promise<void> => {
     table.settle()
-    scheduler.flushStructureNow()
+    await scheduler.flushStructureNow()
+    if (gate.open || stopping !== undefined) return
     log.info({ seconds: (clock.wall() - startedAt) / 1000, synced: host.allSynced }, 'ready')
     gate.release()
     operate.settled()
@@ -308,7 +312,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     addresses.xds = xdsListener.port
     await manifestSources.follow(settings)
     isComplete = true
-    gateTimer = setTimeout(openGate, settings.startup.gateSeconds * 1000)
+    gateTimer = setTimeout(() => void openGate(), settings.startup.gateSeconds * 1000)
     knownTimer = setTimeout(() => {
       isKnownEnough = true
       openWhenSynced()

@@ -1,9 +1,10 @@
-import { compile } from '../compile/emissary/compile.ts'
+import { compileSteps } from '../compile/emissary/compile.ts'
 import type { CompileInput } from '../compile/emissary/input.ts'
 import { isFor } from '../manifests/check.ts'
 import type { ServiceKey } from '../model/service-key.ts'
+import type { Steps } from '../model/steps.ts'
 import type { IsTentative } from '../reconcile/assignments.ts'
-import { Reconciler } from '../reconcile/reconciler.ts'
+import { type Compiled, Reconciler } from '../reconcile/reconciler.ts'
 import type { generateAssignment } from '../xds/generate/assignment.ts'
 import type { TableChange, TableReader } from '../table/reader.ts'
 import { ResourceCache } from '../xds/cache.ts'
@@ -37,12 +38,12 @@ export class Views {
   constructor({ ids, table, clock, isTentative, generate, input }: ViewsGiven) {
     const view = (id: string): OneView => {
       const cache = new ResourceCache({ clock })
-      const reconciler = new Reconciler({
+      const reconciler = new Reconciler<Compiled>({
         ...{ table, cache, isTentative, generate, now: () => clock.now() },
         compile: () => {
           const all = input()
           const objects = all.objects.filter(({ manifest }) => isFor(manifest, [id]))
-          return compile({ ...all, objects, hostsDeclared: objects.some(({ manifest }) => manifest.kind === 'Host') })
+          return compileSteps({ ...all, objects, hostsDeclared: objects.some(({ manifest }) => manifest.kind === 'Host') })
         },
       })
       return { cache, reconciler }
@@ -56,8 +57,10 @@ export class Views {
   }
 
   /** As Reconciler.flushStructure, for each. Call it after pools were settled. */
-  flushStructure(): void {
-    for (const { reconciler } of this.#views.values()) reconciler.flushStructure()
+  *flushStructure(): Steps<boolean> {
+    let again = false
+    for (const { reconciler } of this.#views.values()) again = (yield* reconciler.flushStructure()) || again
+    return again
   }
 
   /** As Reconciler.onTableChange. */

@@ -13,10 +13,13 @@ const maxAliases = 100
 
 /**
  * Parses one document text, which may hold several documents ended by `...`; documents without content are left out. YAML 1.2 core
- * schema, so `yes` and `on` are text. `lineOf` parses again when asked: syntax trees of thousands of accepted objects are not kept.
+ * schema, so `yes` and `on` are text. `lineOf` parses again when asked later on: syntax trees of thousands of accepted objects are not kept.
  */
 export function parseDocument(source: DocumentText): readonly DocumentValue[] {
-  return read(source).documents.flatMap((document, index): DocumentValue[] => {
+  const parsed = read(source)
+  // While the objects of the document are read their lines are asked for one after the other.
+  const kept = new WeakRef(parsed)
+  return parsed.documents.flatMap((document, index): DocumentValue[] => {
     const failure = document.errors[0] ?? document.warnings[0]
     if (failure !== undefined) {
       const line = source.line - 1 + (failure.linePos?.[0].line ?? 1)
@@ -26,7 +29,7 @@ export function parseDocument(source: DocumentText): readonly DocumentValue[] {
     if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) return []
     try {
       const value: unknown = document.toJS({ maxAliasCount: maxAliases })
-      return [{ ok: true, value, lineOf: (path: FieldPath) => lineOf(source, index, path) }]
+      return [{ ok: true, value, lineOf: path => lineOf(kept.deref() ?? read(source), source.line, index, path) }]
     } catch (error) {
       // The library throws for an alias that would expand too far.
       return [{ ok: false, line: source.line, text: `no usable YAML: ${errorText(error)}; write the values out` }]
@@ -34,15 +37,19 @@ export function parseDocument(source: DocumentText): readonly DocumentValue[] {
   })
 }
 
-function read(source: DocumentText): { documents: readonly Document.Parsed[]; counter: LineCounter } {
+interface Parsed {
+  readonly documents: readonly Document.Parsed[]
+  readonly counter: LineCounter
+}
+
+function read(source: DocumentText): Parsed {
   const counter = new LineCounter()
   const documents = parseAllDocuments(source.text, { lineCounter: counter, uniqueKeys: true })
   return { documents: 'empty' in documents ? [] : documents, counter }
 }
 
 /** Line of the nearest existing ancestor of the field. */
-function lineOf(source: DocumentText, index: number, path: FieldPath): number {
-  const { documents, counter } = read(source)
+function lineOf({ documents, counter }: Parsed, firstLine: number, index: number, path: FieldPath): number {
   let node: unknown = documents[index]?.contents
   let offset = startOf(node)
   for (const part of path) {
@@ -57,7 +64,7 @@ function lineOf(source: DocumentText, index: number, path: FieldPath): number {
       offset = startOf(node)
     } else break
   }
-  return source.line - 1 + counter.linePos(offset).line
+  return firstLine - 1 + counter.linePos(offset).line
 }
 
 function startOf(node: unknown): number {

@@ -1,19 +1,22 @@
 import type { AssignmentSpec } from '../ir/assignment.ts'
 import { emptyRouteTable, type IrCluster, type RouteTable } from '../ir/route-table.ts'
 import { type ServiceKey, splitServiceKey } from '../model/service-key.ts'
+import type { Steps } from '../model/steps.ts'
 import type { TableChange, TableReader } from '../table/reader.ts'
 import type { ResourceCache } from '../xds/cache.ts'
 import { generateAssignment } from '../xds/generate/assignment.ts'
-import { generateStructure } from '../xds/generate/structure.ts'
+import { structureSteps } from '../xds/generate/structure.ts'
 import { keyText, type Resource, type ResourceKey } from '../xds/resource.ts'
 import { Assignments, type IsTentative } from './assignments.ts'
 import { withoutDangling } from './references.ts'
 
-export interface ReconcilerGiven {
+export interface ReconcilerGiven<C extends Compiled> {
   readonly table: TableReader
   readonly cache: Pick<ResourceCache, 'patch'>
   /** Manifests and known services → what is to be served; pure but for what it reads. */
-  readonly compile: () => Compiled
+  readonly compile: () => Steps<C>
+  /** Is called right before what was compiled is published, for what must change together with it. */
+  readonly adopt?: (compiled: C) => void
   readonly now: () => number
   /** Whether an assignment may lack what some source has not told yet; default: never. */
   readonly isTentative?: IsTentative
@@ -33,16 +36,18 @@ export interface Compiled {
  * Turns changes into resources. The fast path (`onTableChange`) touches only the assignments of the pools that changed; the slow path
  * (`flushStructure`) compiles everything and publishes what differs (DESIGN.md, the pipeline).
  */
-export class Reconciler {
-  readonly #given: ReconcilerGiven
+export class Reconciler<C extends Compiled = Compiled> {
+  readonly #given: ReconcilerGiven<C>
   #compiled: Compiled = { table: emptyRouteTable, lookups: { services: new Set(), namespaces: new Set() } }
   #specs = new Map<string, AssignmentSpec>()
   #specsByService = new Map<ServiceKey, AssignmentSpec[]>()
   #structure: ReadonlyMap<string, Resource> = new Map()
+  /** Services that became known while a flush is under way. */
+  #appeared: ServiceKey[] | undefined
 
   readonly #made: Assignments
 
-  constructor(given: ReconcilerGiven) {
+  constructor(given: ReconcilerGiven<C>) {
     this.#given = given
     this.#made = new Assignments(given.generate ?? generateAssignment, given.isTentative)
   }
@@ -63,7 +68,9 @@ export class Reconciler {
     let structural = false
     for (const { before, after } of change.pools) {
       for (const spec of this.#specsByService.get(after.service) ?? []) upsert.push(this.#made.make(spec, after))
-      structural ||= before === undefined && this.#wasLookedFor(after.service)
+      if (before !== undefined) continue
+      structural ||= this.#wasLookedFor(after.service)
+      this.#appeared?.push(after.service)
     }
     if (upsert.length > 0) this.#given.cache.patch({ upsert, remove: [] }, change.receivedAt)
     return structural
@@ -80,11 +87,18 @@ export class Reconciler {
     return services.has(service) || namespaces.has(splitServiceKey(service).namespace)
   }
 
-  /** The slow path: compiles all manifests, and publishes in one patch what is new, different or gone. */
-  flushStructure(): void {
+  /**
+   * The slow path: compiles all manifests, in steps, and publishes in one patch, after the last one, what is new, different or gone. Gives true when
+   * it calls for another: a service that was looked for became known meanwhile.
+   */
+  *flushStructure(): Steps<boolean> {
     const receivedAt = this.#given.now()
-    this.#compiled = this.#given.compile()
-    const wanted = new Map(generateStructure(this.#compiled.table).map(resource => [keyText(resource), resource]))
+    this.#appeared = []
+    const compiled = yield* this.#given.compile()
+    const made = yield* structureSteps(compiled.table)
+    const wanted = new Map(made.map(resource => [keyText(resource), resource]))
+    this.#given.adopt?.(compiled)
+    this.#compiled = compiled
     const specs = new Map<string, AssignmentSpec>()
     for (const cluster of this.#compiled.table.clusters) {
       if (cluster.kind !== 'eds') continue
@@ -115,6 +129,9 @@ export class Reconciler {
     this.#specs = specs
     this.#specsByService = Map.groupBy(specs.values(), spec => spec.service)
     this.#given.cache.patch({ upsert, remove }, receivedAt)
+    const appeared = this.#appeared
+    this.#appeared = undefined
+    return appeared.some(service => this.#wasLookedFor(service))
   }
 
   /** A cluster that stays although nobody wants it any more keeps its endpoints. */

@@ -1,3 +1,5 @@
+import type { Steps } from '../model/steps.ts'
+
 /** Timers, injected so that tests decide when they fire. */
 export interface Timers {
   /** Milliseconds, monotonic. */
@@ -18,19 +20,25 @@ export interface SchedulerBounds {
 /** reference/xds.md 2.1 (6): 0 ms leading edge for endpoints, a short trailing wait; 50 to 100 ms for structure with a cap. */
 export const defaultBounds: SchedulerBounds = { endpointQuietMs: 5, structureQuietMs: 50, structureCapMs: 500 }
 
-/** One loop, one timer each for the two paths (style.md, principle 12). */
+/** So long a step of a structure flush may hold the event loop; then whatever waits has its turn. */
+const sliceMs = 5
+
+/** One loop, one timer each for the two paths (style.md, principle 12). A structure flush is cut into slices, between which endpoints go first. */
 export class Scheduler {
   readonly #timers: Timers
   readonly #bounds: SchedulerBounds
   readonly #flushEndpoints: () => void
-  readonly #flushStructure: () => void
+  readonly #flushStructure: () => Steps<void>
   #endpointsPending = false
   #endpointsFlushedAt = -Infinity
-  #structureSince: number | undefined
+  /** When structure changed first since the last flush began. Nothing was ever flushed: since always. */
+  #structureSince: number | undefined = -Infinity
+  #running: Promise<void> | undefined
   #cancelStructure: (() => void) | undefined
   #cancelEndpoints: (() => void) | undefined
+  #stopped = false
 
-  constructor(timers: Timers, bounds: SchedulerBounds, flush: { endpoints: () => void; structure: () => void }) {
+  constructor(timers: Timers, bounds: SchedulerBounds, flush: { endpoints: () => void; structure: () => Steps<void> }) {
     this.#timers = timers
     this.#bounds = bounds
     this.#flushEndpoints = flush.endpoints
@@ -51,25 +59,46 @@ export class Scheduler {
 
   structureChanged(): void {
     const now = this.#timers.now()
-    this.#structureSince ??= now
+    if (this.#structureSince === undefined || this.#structureSince === -Infinity) this.#structureSince = now
     const untilCap = Math.max(0, this.#structureSince + this.#bounds.structureCapMs - now)
     this.#cancelStructure?.()
     this.#cancelStructure = this.#timers.after(Math.min(this.#bounds.structureQuietMs, untilCap), () => {
-      this.flushStructureNow()
+      void this.flushStructureNow()
     })
   }
 
-  /** For the start, where nobody gains from waiting. */
-  flushStructureNow(): void {
+  /** For the start, where nobody gains from waiting. Resolves when all that changed until now is flushed. */
+  flushStructureNow(): Promise<void> {
+    // A run that is under way has not seen the latest change.
+    if (this.#running !== undefined) return this.#running.then(() => this.flushStructureNow())
+    if (this.#structureSince === undefined || this.#stopped) return Promise.resolve()
     this.#cancelStructure?.()
     this.#cancelStructure = undefined
     this.#structureSince = undefined
-    this.#flushStructure()
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    this.#running = promise
+    this.#advance(this.#flushStructure(), () => {
+      this.#running = undefined
+      resolve(undefined)
+    })
+    return promise
   }
 
   stop(): void {
+    this.#stopped = true
     this.#cancelStructure?.()
     this.#cancelEndpoints?.()
+  }
+
+  #advance(steps: Steps<void>, done: () => void): void {
+    const until = this.#timers.now() + sliceMs
+    while (!this.#stopped) {
+      if (steps.next().done === true) break
+      if (this.#timers.now() < until) continue
+      this.#timers.after(0, () => this.#advance(steps, done))
+      return
+    }
+    done()
   }
 }
 

@@ -3,6 +3,7 @@ import type { AssignmentSpec } from '../../src/ir/assignment.ts'
 import { emptyRouteTable, type IrCluster, type RouteTable } from '../../src/ir/route-table.ts'
 import { makeEndpoint } from '../../src/model/endpoint.ts'
 import { type ServiceKey, serviceKey } from '../../src/model/service-key.ts'
+import { finish } from '../../src/model/steps.ts'
 import { type Compiled, Reconciler } from '../../src/reconcile/reconciler.ts'
 import { EndpointTable } from '../../src/table/endpoint-table.ts'
 import { decodeMessage } from '../../src/xds/codec.ts'
@@ -39,7 +40,15 @@ function started(compiled: Partial<Compiled>) {
     patch: (patch: { upsert: readonly Resource[]; remove: readonly ResourceKey[] }, receivedAt?: number) =>
       patches.push({ ...patch, receivedAt }),
   }
-  const reconciler = new Reconciler({ table, cache: { patch: (...args) => void cache.patch(...args) }, compile: () => now, now: () => 1 })
+  const reconciler = new Reconciler({
+    table,
+    cache: { patch: (...args) => void cache.patch(...args) },
+    *compile() {
+      yield
+      return now
+    },
+    now: () => 1,
+  })
   const structural: boolean[] = []
   table.onChange(change => structural.push(reconciler.onTableChange(change)))
   const put = (service: ServiceKey, ...addresses: string[]) => {
@@ -53,7 +62,7 @@ const keys = (resources: readonly ResourceKey[]) => resources.map(({ type, name 
 
 t.test('an endpoint change touches the assignments of its pool and nothing else, stamped with its arrival', async t => {
   const { patches, reconciler, put } = started({ table: routeTable(web, api) })
-  reconciler.flushStructure()
+  finish(reconciler.flushStructure())
   put(web, '10.0.0.1')
   t.equal(patches.length, 2)
   t.same(keys(patches[1]?.upsert ?? []), ['endpoint shop/web'])
@@ -64,7 +73,7 @@ t.test('an endpoint change touches the assignments of its pool and nothing else,
 
 t.test('a cluster has an assignment from the start, empty while its service is unknown (xds.md O5)', async t => {
   const { patches, reconciler } = started({ table: routeTable(web) })
-  reconciler.flushStructure()
+  finish(reconciler.flushStructure())
   t.same(keys(patches[0]?.upsert ?? []), ['cluster shop/web', 'endpoint shop/web'])
   const assignment = patches[0]?.upsert.find(resource => resource.type === 'endpoint')
   t.same(decodeMessage('envoy.config.endpoint.v3.ClusterLoadAssignment', assignment?.bytes ?? Buffer.alloc(0)), { clusterName: 'shop/web' })
@@ -72,24 +81,24 @@ t.test('a cluster has an assignment from the start, empty while its service is u
 
 t.test('a cluster that is no longer named leaves with its assignment, in the same patch that brings its successor', async t => {
   const { patches, reconciler, set } = started({ table: routeTable(web) })
-  reconciler.flushStructure()
+  finish(reconciler.flushStructure())
   set({ table: routeTable(api) })
-  reconciler.flushStructure()
+  finish(reconciler.flushStructure())
   t.same(keys(patches[1]?.upsert ?? []), ['cluster shop/api', 'endpoint shop/api'])
   t.same(keys(patches[1]?.remove ?? []), ['cluster shop/web', 'endpoint shop/web'])
 })
 
 t.test('an assignment whose rule did not change is not made again by a compilation', async t => {
   const { patches, reconciler } = started({ table: routeTable(web) })
-  reconciler.flushStructure()
-  reconciler.flushStructure()
+  finish(reconciler.flushStructure())
+  finish(reconciler.flushStructure())
   t.same(keys(patches[1]?.upsert ?? []), ['cluster shop/web'])
 })
 
 t.test('a service or namespace that routes looked for in vain calls for a compilation once it appears', async t => {
   const lookups = { services: new Set([web]), namespaces: new Set(['pay']) }
   const { reconciler, put, structural } = started({ lookups })
-  reconciler.flushStructure()
+  finish(reconciler.flushStructure())
   put(web, '10.0.0.1')
   put(web, '10.0.0.2')
   put(serviceKey('pay', 'cards'), '10.0.0.3')
@@ -110,7 +119,17 @@ t.test('an assignment is probed when each cluster that has it finds out by itsel
     [[plain, watched], undefined],
   ] as const) {
     const { reconciler } = started({ table: { ...emptyRouteTable, clusters } })
-    reconciler.flushStructure()
+    finish(reconciler.flushStructure())
     t.strictSame(assigned(reconciler), [probed])
   }
+})
+
+t.test('a service that becomes known while a flush that looked for it is under way calls for another', async t => {
+  const { reconciler, put, set } = started({})
+  set({ lookups: { services: new Set([web]), namespaces: new Set() } })
+  const steps = reconciler.flushStructure()
+  t.equal(steps.next().done, false, 'it has looked, and rests')
+  put(web, '10.0.0.1')
+  t.equal(finish(steps), true)
+  t.equal(finish(reconciler.flushStructure()), false)
 })

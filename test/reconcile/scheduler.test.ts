@@ -2,7 +2,7 @@ import t from 'tap'
 import { defaultBounds, Scheduler, type Timers } from '../../src/reconcile/scheduler.ts'
 
 /** Timers that fire only when the test advances time. */
-function manualTimers(): Timers & { advance(ms: number): void } {
+function manualTimers(): Timers & { advance(ms: number): void; spend(ms: number): void } {
   let now = 1000
   const tasks = new Set<{ at: number; run: () => void }>()
   return {
@@ -11,6 +11,9 @@ function manualTimers(): Timers & { advance(ms: number): void } {
       const task = { at: now + ms, run }
       tasks.add(task)
       return () => tasks.delete(task)
+    },
+    spend(ms) {
+      now += ms
     },
     advance(ms) {
       now += ms
@@ -22,12 +25,20 @@ function manualTimers(): Timers & { advance(ms: number): void } {
   }
 }
 
-function scheduled() {
+/** `steps`: of a structure flush, 3 ms each. */
+function scheduled(steps = 0) {
   const timers = manualTimers()
   const flushed: string[] = []
   const scheduler = new Scheduler(timers, defaultBounds, {
     endpoints: () => flushed.push('endpoints'),
-    structure: () => flushed.push('structure'),
+    *structure() {
+      for (let step = 0; step < steps; step++) {
+        timers.spend(3)
+        flushed.push(`step ${String(step)}`)
+        yield
+      }
+      flushed.push('structure')
+    },
   })
   return { timers, flushed, scheduler }
 }
@@ -73,4 +84,33 @@ t.test('stop cancels what is pending', async t => {
   scheduler.stop()
   timers.advance(1000)
   t.same(flushed, [])
+})
+
+t.test('a long structure flush is cut: endpoints have their turn between the slices', async t => {
+  const { timers, flushed, scheduler } = scheduled(5)
+  const done = scheduler.flushStructureNow()
+  t.same(flushed, ['step 0', 'step 1'], 'the first slice, at once')
+  scheduler.endpointsChanged()
+  timers.advance(0)
+  t.same(flushed.slice(2), ['step 2', 'step 3', 'endpoints'])
+  timers.advance(0)
+  t.same(flushed.slice(5), ['step 4', 'structure'])
+  await done
+})
+
+t.test('what changes while a flush is under way is flushed after it; nothing changed, nothing is flushed', async t => {
+  const { timers, flushed, scheduler } = scheduled(2)
+  const first = scheduler.flushStructureNow()
+  scheduler.structureChanged()
+  const second = scheduler.flushStructureNow()
+  timers.advance(0)
+  await first
+  t.equal(flushed.filter(one => one === 'structure').length, 1)
+  timers.advance(0)
+  await new Promise(setImmediate)
+  timers.advance(0)
+  await second
+  t.equal(flushed.filter(one => one === 'structure').length, 2)
+  await scheduler.flushStructureNow()
+  t.equal(flushed.filter(one => one === 'structure').length, 2)
 })

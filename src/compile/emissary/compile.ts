@@ -5,13 +5,14 @@ import type { Manifest } from '../../manifests/object.ts'
 import type { ModuleConfig } from '../../manifests/schema/module.ts'
 import { refText } from '../../model/object-ref.ts'
 import type { ServiceKey } from '../../model/service-key.ts'
+import { finish, type Steps } from '../../model/steps.ts'
 import { expandIngresses } from '../ingress/ingresses.ts'
 import { type CompiledPool, compilePools } from '../pools/pools.ts'
 import { optionNotices } from './cluster-options.ts'
 import { mappingCluster, mergeClusters } from './clusters.ts'
 import { grpcNames } from './grpc-names.ts'
 import { covers } from './host-glob.ts'
-import { adopts, hostNode, type HostNode, syntheticHost } from './hosts.ts'
+import { Adoption, hostNode, type HostNode, syntheticHost } from './hosts.ts'
 import type { CompileInput, CompileObject, CompileResult, Verdict } from './input.ts'
 import { compileListeners, takes } from './listeners.ts'
 import { Lookups } from './lookups.ts'
@@ -37,6 +38,11 @@ import { compileTcpMappings } from './tcp-mappings.ts'
  * over 100 every member is refused, so the last good versions of all keep the last good split, and a member that has none is left out.
  */
 export function compile(input: CompileInput): CompileResult {
+  return finish(compileSteps(input))
+}
+
+/** The same, cut into steps. What `input` reads may change meanwhile: whoever changes it compiles again. */
+export function* compileSteps(input: CompileInput): Steps<CompileResult> {
   const objects = [...input.objects].sort((a, b) => compare(a.id, b.id))
   const serving = new Map<string, CheckedObject>()
   for (const object of objects) {
@@ -46,7 +52,7 @@ export function compile(input: CompileInput): CompileResult {
   const lookups = new Lookups(input.known, new Set([...serving.values()].map(object => object.manifest.namespace)))
   const problems = new Map<string, readonly Finding[]>()
   for (;;) {
-    const pass = compileOnce([...serving.values()], input, lookups)
+    const pass = yield* compileOnce([...serving.values()], input, lookups)
     if (pass.report.refused.size + pass.report.refusedGroups.length === 0) return result(objects, serving, problems, pass, lookups)
     replaceRefused(objects, serving, problems, pass.report)
   }
@@ -95,7 +101,7 @@ interface Pass {
   readonly warnings: readonly string[]
 }
 
-function compileOnce(objects: readonly CheckedObject[], input: CompileInput, lookups: Lookups): Pass {
+function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lookups: Lookups): Steps<Pass> {
   const report = new Report()
   const strict = input.strictSelectors ?? true
   const resolvers = new Resolvers(objects, input)
@@ -118,13 +124,13 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
   const http = compileHttpServices(objects, written, module, { ...upstreams, clusters: serviceClusters })
   noteLabels(module, http, report)
   const mappings = [...ofKind('Mapping').map(mapping => ({ mapping, path: undefined })), ...ingress.mappings]
-  const routes = mappings.flatMap(({ mapping, path }) =>
-    readMapping(mapping, module.config, upstreams, path).map(route => ({
-      ...route,
-      groupDefaults: groupDefaults(module.config),
-      services: routeServices(mapping, route.mapping.spec.labels, http, report),
-    })),
-  )
+  const defaults = groupDefaults(module.config)
+  const routes: MappingRoute[] = []
+  for (const { mapping, path } of mappings) {
+    yield
+    for (const route of readMapping(mapping, module.config, upstreams, path))
+      routes.push({ ...route, groupDefaults: defaults, services: routeServices(mapping, route.mapping.spec.labels, http, report) })
+  }
   const secrets = new Secrets(ofKind('Secret'), input.now ?? 0)
   const contexts = ofKind('TLSContext')
   const terminate = (host: Checked<'Host'>) => hostNode(host, readTermination(host, contexts, secrets, report))
@@ -134,18 +140,17 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
   const tcpClusters: IrCluster[] = []
   const contextOf = (host: string) => contextTermination(host, contexts, secrets)
   const tcp = compileTcpMappings(ofKind('TCPMapping'), hosts, contextOf, upstreams, tcpClusters)
-  const compiled = compileListeners(listeners, {
+  const adoption = new Adoption(hosts, routes, strict)
+  const compiled = yield* compileListeners(listeners, {
     hosts,
-    routes,
+    adoption,
     tcp,
     bindAddress: input.bindAddress ?? '0.0.0.0',
-    strict,
     trustedHops: module.config.xff_num_trusted_hops ?? 0,
     report,
   })
   for (const [secret, text] of secrets.notices) report.notice(secret, text)
-  for (const route of routes)
-    if (!hosts.some(host => adopts(host, route, strict))) report.unserve(route.mapping, orphanText(route, input.hostsDeclared))
+  for (const route of adoption.orphans) report.unserve(route.mapping, orphanText(route, input.hostsDeclared))
   noteHosts(hostObjects, nodes, listeners, report)
   const used = new Set(compiled.listeners.length === 0 ? [] : serviceClusters.map(cluster => cluster.name))
   for (const { chains } of compiled.listeners)
@@ -153,6 +158,7 @@ function compileOnce(objects: readonly CheckedObject[], input: CompileInput, loo
   for (const config of compiled.routeConfigs)
     for (const host of config.virtualHosts)
       for (const { action } of host.routes) if (action.kind === 'forward') for (const name of clustersOf(action)) used.add(name)
+  yield
   const clusters: readonly IrCluster[] = mergeClusters([
     ...routes.flatMap(route => route.cluster ?? []),
     ...serviceClusters,

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { IrForward, IrRedirect } from '../../ir/route-action.ts'
 import type { IrRoute } from '../../ir/route-table.ts'
 import { refText } from '../../model/object-ref.ts'
+import type { Steps } from '../../model/steps.ts'
 import { type MappingRoute, disagreement } from './mapping-route.ts'
 import { byRouteOrder, compare } from './order.ts'
 import type { Report } from './report.ts'
@@ -28,19 +29,22 @@ export interface GroupMember {
  * namespace and name. A member that disagrees with the first is refused; a split over 100 % refuses every member.
  * @param routes in any order
  */
-export function groupRoutes(routes: readonly MappingRoute[], report: Report): readonly RouteGroup[] {
+export function* groupRoutes(routes: readonly MappingRoute[], report: Report): Steps<readonly RouteGroup[]> {
   const byKey = new Map<string, MappingRoute[]>()
   for (const route of routes) {
     const group = byKey.get(route.groupKey)
     if (group === undefined) byKey.set(route.groupKey, [route])
     else group.push(route)
   }
-  return [...byKey]
-    .sort(
-      ([keyA, a], [keyB, b]) =>
-        (a[0] !== undefined && b[0] !== undefined ? byRouteOrder(a[0].order, b[0].order) : 0) || compare(keyA, keyB),
-    )
-    .flatMap(([, members]) => makeGroup(members.sort(byName), report))
+  const sorted = [...byKey].sort(
+    ([keyA, a], [keyB, b]) => (a[0] !== undefined && b[0] !== undefined ? byRouteOrder(a[0].order, b[0].order) : 0) || compare(keyA, keyB),
+  )
+  const groups: RouteGroup[] = []
+  for (const [, members] of sorted) {
+    yield
+    groups.push(...makeGroup(members.sort(byName), report))
+  }
+  return groups
 }
 
 function makeGroup(all: readonly MappingRoute[], report: Report): readonly RouteGroup[] {

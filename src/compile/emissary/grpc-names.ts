@@ -3,6 +3,7 @@ import type { GrpcNames, IrGrpcTarget } from '../../ir/grpc-names.ts'
 import type { IrCluster, IrMatch, IrRoute, IrValueMatch } from '../../ir/route-table.ts'
 import { withoutPort } from '../../manifests/check-host.ts'
 import { type ServiceKey, serviceKey } from '../../model/service-key.ts'
+import { finish } from '../../model/steps.ts'
 import { mergeClusters } from './clusters.ts'
 import { groupRoutes } from './groups.ts'
 import { adopts, syntheticHost } from './hosts.ts'
@@ -36,7 +37,7 @@ function hostTarget(name: string, host: string, all: readonly MappingRoute[]): I
   const node = { ...syntheticHost, hostname: host }
   const adopted = all.filter(route => adopts(node, route, true))
   // What is wrong within a group was said where a Host takes it; here it costs a member its place.
-  const groups = groupRoutes(adopted, new Report())
+  const groups = finish(groupRoutes(adopted, new Report()))
   const routes = hostRoutes(groups, host, 'SECURE', 'Route').flatMap(route => grpcRoute(route, name))
   const used = new Set(routes.flatMap(({ action }) => (action.kind === 'forward' ? [action.cluster] : [])))
   return { name, routes, clusters: mergeClusters(adopted.flatMap(route => route.cluster ?? []).filter(cluster => used.has(cluster.name))) }

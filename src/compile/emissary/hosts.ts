@@ -59,6 +59,50 @@ export function adopts(host: HostNode, route: MappingRoute, strict: boolean): bo
   return strict ? byName && byLabels : byName || byLabels
 }
 
+/** A Mapping that a Host takes, and its place among all. */
+export interface Adopted {
+  readonly route: MappingRoute
+  readonly index: number
+}
+
+/**
+ * Which Hosts take which Mappings. Nearly all of either have an exact name, so each Mapping is held only against the Hosts of its name and those
+ * that may take others: ten thousand Mappings of a hundred Hosts are not a million questions.
+ */
+export class Adoption {
+  readonly #byHost = new Map<HostNode, Adopted[]>()
+  /** Those that no Host takes. */
+  readonly orphans: readonly MappingRoute[]
+
+  constructor(hosts: readonly HostNode[], routes: readonly MappingRoute[], strict: boolean) {
+    const isExact = (host: HostNode): boolean => !host.hostname.includes('*') && (strict || host.selector === undefined)
+    const exact = Map.groupBy(hosts.filter(isExact), host => host.hostname)
+    const others = hosts.filter(host => !isExact(host))
+    this.orphans = routes.filter((route, index) => {
+      const { hostname } = route
+      const named =
+        hostname === undefined || route.hostRegex !== undefined || hostname.includes('*') ? undefined : (exact.get(hostname) ?? [])
+      const takers = (named === undefined ? hosts : [...named, ...others]).filter(host => adopts(host, route, strict))
+      for (const host of takers) this.#add(host, { route, index })
+      return takers.length === 0
+    })
+  }
+
+  /** What any of some Hosts take, in the order of the Mappings. */
+  of(hosts: readonly HostNode[]): readonly Adopted[] {
+    const lists = hosts.map(host => this.#byHost.get(host) ?? [])
+    const [only = []] = lists
+    if (lists.length <= 1) return only
+    return [...new Map(lists.flat().map(one => [one.index, one])).values()].sort((a, b) => a.index - b.index)
+  }
+
+  #add(host: HostNode, adopted: Adopted): void {
+    const list = this.#byHost.get(host)
+    if (list === undefined) this.#byHost.set(host, [adopted])
+    else list.push(adopted)
+  }
+}
+
 /**
  * Whether requests for the Mapping's host can reach the virtual host of `domain` at all: not if another domain of the listener covers the
  * Mapping's hostname more closely, as Envoy takes the closest.

@@ -2,8 +2,8 @@ import type { IrChain, IrListener, IrRouteConfig } from '../../ir/route-table.ts
 import { protocolStack } from '../../manifests/check-listener.ts'
 import type { Checked } from '../../manifests/checked-object.ts'
 import { refText } from '../../model/object-ref.ts'
-import type { HostNode } from './hosts.ts'
-import type { MappingRoute } from './mapping-route.ts'
+import type { Steps } from '../../model/steps.ts'
+import type { Adoption, HostNode } from './hosts.ts'
 import type { Report } from './report.ts'
 import { selects, selectorText } from './selector.ts'
 import type { TcpGroup } from './tcp-mappings.ts'
@@ -11,10 +11,9 @@ import { virtualHosts } from './virtual-hosts.ts'
 
 export interface ListenerContext {
   readonly hosts: readonly HostNode[]
-  readonly routes: readonly MappingRoute[]
+  readonly adoption: Adoption
   readonly tcp: readonly TcpGroup[]
   readonly bindAddress: string
-  readonly strict: boolean
   /** Of Listeners without `l7Depth`. */
   readonly trustedHops: number
   readonly report: Report
@@ -28,12 +27,12 @@ type Listener = Checked<'Listener'>
  * Envoy replace the listener.
  * @param listeners sorted by namespace and name; of two with one port the first stays
  */
-export function compileListeners(
+export function* compileListeners(
   listeners: readonly Listener[],
   context: ListenerContext,
-): { readonly listeners: readonly IrListener[]; readonly routeConfigs: readonly IrRouteConfig[] } {
+): Steps<{ readonly listeners: readonly IrListener[]; readonly routeConfigs: readonly IrRouteConfig[] }> {
   const byPort = new Map<number, Listener>()
-  const configs = new Map<string, IrRouteConfig>()
+  const served = new Map<string, { readonly hosts: readonly HostNode[]; readonly model: IrListener['securityModel'] }>()
   const made: IrListener[] = []
   for (const listener of listeners) {
     const { port, securityModel, statsPrefix, l7Depth } = listener.spec
@@ -49,11 +48,8 @@ export function compileListeners(
     byPort.set(port, listener)
     const hosts = context.hosts.filter(host => takes(listener, host))
     if (hosts.length === 0) context.report.notice(listener, 'no Host fits spec.hostBinding: every request gets 404')
-    const serve = (name: string, served: readonly HostNode[]): string => {
-      if (!configs.has(name)) {
-        const given = { model: securityModel, strict: context.strict, report: context.report }
-        configs.set(name, { name, virtualHosts: virtualHosts(served, context.routes, given) })
-      }
+    const serve = (name: string, taken: readonly HostNode[]): string => {
+      if (!served.has(name)) served.set(name, { hosts: taken, model: securityModel })
       return name
     }
     const stack = protocolStack(listener.spec)
@@ -99,10 +95,10 @@ export function compileListeners(
       origin,
     })
   }
-  return {
-    listeners: made.sort((a, b) => a.port - b.port),
-    routeConfigs: [...configs.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
-  }
+  const routeConfigs: IrRouteConfig[] = []
+  for (const [name, { hosts, model }] of [...served].sort(([a], [b]) => (a < b ? -1 : 1)))
+    routeConfigs.push({ name, virtualHosts: yield* virtualHosts(hosts, { adoption: context.adoption, model, report: context.report }) })
+  return { listeners: made.sort((a, b) => a.port - b.port), routeConfigs }
 }
 
 /** The chains of HTTP that a Listener's protocols ask for. */

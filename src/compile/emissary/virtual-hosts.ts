@@ -1,6 +1,7 @@
 import type { IrListener, IrMatch, IrRoute, IrVirtualHost } from '../../ir/route-table.ts'
+import type { Steps } from '../../model/steps.ts'
 import { type RouteGroup, groupRoutes } from './groups.ts'
-import { type HostNode, type InsecureAction, adopts, reachable } from './hosts.ts'
+import { type Adoption, type HostNode, type InsecureAction, reachable } from './hosts.ts'
 import { type MappingRoute, matchOn, needsHostMatch } from './mapping-route.ts'
 import type { Report } from './report.ts'
 
@@ -11,11 +12,10 @@ type SecurityModel = IrListener['securityModel']
  * them (as given) decides about cleartext; hostnames with equal routes share one virtual host, so that Mappings for every host do not
  * multiply by Hosts (emissary-resources.md 11).
  */
-export function virtualHosts(
+export function* virtualHosts(
   hosts: readonly HostNode[],
-  routes: readonly MappingRoute[],
-  given: { readonly model: SecurityModel; readonly strict: boolean; readonly report: Report },
-): readonly IrVirtualHost[] {
+  given: { readonly adoption: Adoption; readonly model: SecurityModel; readonly report: Report },
+): Steps<readonly IrVirtualHost[]> {
   const byDomain = Map.groupBy(hosts, host => host.hostname)
   const domains = [...byDomain.keys()].sort()
   const made = new Map<string, IrVirtualHost & { domains: string[] }>()
@@ -26,17 +26,17 @@ export function virtualHosts(
     const adopted: MappingRoute[] = []
     // Which Mappings, and which of them on condition: all that the routes depend on.
     let signature: string = first.insecureAction
-    routes.forEach((route, index) => {
-      if (!same.some(host => adopts(host, route, given.strict)) || !reachable(route, domain, domains)) return
+    for (const { route, index } of given.adoption.of(same)) {
+      if (!reachable(route, domain, domains)) continue
       adopted.push(route)
       signature += needsHostMatch(route, domain) ? `,${index}!` : `,${index}`
-    })
+    }
     const equal = made.get(signature)
     if (equal !== undefined) {
       equal.domains.push(domain)
       continue
     }
-    const groups = groupRoutes(adopted, given.report)
+    const groups = yield* groupRoutes(adopted, given.report)
     const own = hostRoutes(groups, domain, given.model, first.insecureAction)
     made.set(signature, { name: domain, domains: [domain], routes: own, origin: first.ref })
   }

@@ -1,3 +1,4 @@
+import { Writer } from 'protobufjs'
 import {
   clustersOf as clustersOfAction,
   type IrCors,
@@ -6,8 +7,9 @@ import {
   type IrHeaderChanges,
   type IrRedirect,
 } from '../../ir/route-action.ts'
-import type { IrRoute, IrRouteConfig, IrVirtualHost } from '../../ir/route-table.ts'
+import type { IrRoute, IrRouteConfig } from '../../ir/route-table.ts'
 import { refText } from '../../model/object-ref.ts'
+import { finish, type Steps } from '../../model/steps.ts'
 import { any, duration, encodeMessage, type PlainAny, type PlainMessage } from '../codec.ts'
 import { makeResource, type Resource, type ResourceKey } from '../resource.ts'
 import { headerToAdd } from './cluster-options.ts'
@@ -16,14 +18,44 @@ import { pathRegex, routeMatch } from './match.ts'
 
 /** The RouteConfiguration of a listener, its routes in the order given; it requires every cluster that a route names. */
 export function generateRouteConfig(config: IrRouteConfig): Resource {
-  const message = {
-    name: config.name,
-    virtualHosts: config.virtualHosts.map(virtualHost),
-    // `Host: web.example:8080` belongs to domain web.example, and the service behind still sees the port.
-    ignorePortInHostMatching: true,
+  return finish(routeConfigSteps(config))
+}
+
+/**
+ * The same, cut into steps: routes are encoded one by one and put together, as a message is no more than its fields one after the other. The bytes
+ * are those that encoding it whole gives.
+ */
+export function* routeConfigSteps(config: IrRouteConfig): Steps<Resource> {
+  const name = 'envoy.config.route.v3.RouteConfiguration'
+  const parts = [encodeMessage(name, { name: config.name })]
+  for (const host of config.virtualHosts) {
+    const own = [encodeMessage('envoy.config.route.v3.VirtualHost', { name: host.name, domains: host.domains })]
+    for (const one of host.routes) {
+      yield
+      own.push(...field(virtualHostRoutes, encodeMessage('envoy.config.route.v3.Route', route(one))))
+    }
+    parts.push(...field(virtualHosts, Buffer.concat(own)))
   }
-  const bytes = encodeMessage('envoy.config.route.v3.RouteConfiguration', message)
-  return makeResource('route', config.name, bytes, clustersOf(config))
+  // `Host: web.example:8080` belongs to domain web.example, and the service behind still sees the port.
+  parts.push(encodeMessage(name, { ignorePortInHostMatching: true }))
+  return makeResource('route', config.name, Buffer.concat(parts), clustersOf(config))
+}
+
+/** Numbers of the fields that hold the parts. */
+const virtualHosts = 2
+const virtualHostRoutes = 3
+
+/** A field of a message: its head, and the encoded message that it holds. */
+function field(number: number, bytes: Buffer): readonly [Buffer, Buffer] {
+  return [
+    Buffer.from(
+      Writer.create()
+        .uint32((number << 3) | 2)
+        .uint32(bytes.length)
+        .finish(),
+    ),
+    bytes,
+  ]
 }
 
 function clustersOf(config: IrRouteConfig): readonly ResourceKey[] {
@@ -31,10 +63,6 @@ function clustersOf(config: IrRouteConfig): readonly ResourceKey[] {
   for (const { routes } of config.virtualHosts)
     for (const { action } of routes) if (action.kind === 'forward') for (const name of clustersOfAction(action)) names.add(name)
   return [...names].sort().map(name => ({ type: 'cluster', name }))
-}
-
-function virtualHost(host: IrVirtualHost): PlainMessage {
-  return { name: host.name, domains: host.domains, routes: host.routes.map(route) }
 }
 
 function route(given: IrRoute): PlainMessage {

@@ -1,8 +1,9 @@
 import type { RouteTable } from '../../ir/route-table.ts'
+import { finish, type Steps } from '../../model/steps.ts'
 import type { Resource } from '../resource.ts'
 import { generateCluster } from './cluster.ts'
 import { generateListener } from './listener.ts'
-import { generateRouteConfig } from './route-config.ts'
+import { routeConfigSteps } from './route-config.ts'
 import { generateSecret } from './secret.ts'
 
 /**
@@ -10,10 +11,18 @@ import { generateSecret } from './secret.ts'
  * give equal bytes, so publishing only what differs is the cache's business.
  */
 export function generateStructure(table: RouteTable): readonly Resource[] {
-  return [
-    ...table.clusters.map(generateCluster),
-    ...table.routeConfigs.map(generateRouteConfig),
-    ...table.listeners.map(one => generateListener(one, table.http)),
-    ...table.secrets.map(generateSecret),
-  ]
+  return finish(structureSteps(table))
+}
+
+/** The same, cut into steps. */
+export function* structureSteps(table: RouteTable): Steps<readonly Resource[]> {
+  const made: Resource[] = []
+  for (const cluster of table.clusters) {
+    yield
+    made.push(generateCluster(cluster))
+  }
+  for (const config of table.routeConfigs) made.push(yield* routeConfigSteps(config))
+  for (const listener of table.listeners) made.push(generateListener(listener, table.http))
+  for (const secret of table.secrets) made.push(generateSecret(secret))
+  return made
 }
