@@ -15,6 +15,7 @@ import { keepTable } from './compose/last-known.ts'
 import { openOperate } from './compose/operate.ts'
 import { openState } from './compose/state.ts'
 import { poolGuards } from './compose/pool-guards.ts'
+import { readBody } from './compose/read-body.ts'
 import { Sources } from './compose/sources.ts'
 import { TableKnowledge } from './compose/table-knowledge.ts'
 import { tentativeWhile } from './compose/tentative.ts'
@@ -132,6 +133,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     consulSources: consulSources(settings),
     sources: knownSources(settings),
     environment,
+    readFile: readBody,
     now: clock.wall(),
   })
   let compiled: CompileResult | undefined

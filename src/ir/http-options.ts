@@ -39,6 +39,31 @@ export interface IrHttpOptions {
   readonly maxRequestBytes?: number
   readonly addressRules?: IrAddressRules
   readonly accessLog?: IrAccessLog
+  /** Of all routes that say nothing else, and of requests without a route. */
+  readonly errors?: readonly IrErrorOverride[]
+  /** Some route answers in the place of errors. */
+  readonly errorsOfRoutes?: true
+}
+
+/** What is answered in the place of any answer with a status, Envoy's own or an upstream's. */
+export interface IrErrorOverride {
+  readonly status: number
+  readonly contentType: string
+  /** A text, or the fields of a JSON object, with commands between `%` signs. */
+  readonly body: string | Readonly<Record<string, string>>
+}
+
+/** How many requests of a route each Envoy lets through. */
+export interface IrLocalRateLimit {
+  /** In each interval. */
+  readonly requests: number
+  readonly intervalMs: number
+  /** At once, after a time without requests. */
+  readonly burst: number
+  /** What the others get. */
+  readonly status: number
+  /** Each connection is counted for itself. */
+  readonly perConnection: boolean
 }
 
 /** How names of headers are written in HTTP/1: `Content-Type`, or as the other side wrote them. */

@@ -1,4 +1,4 @@
-import type { IrHttpOptions } from './http-options.ts'
+import type { IrErrorOverride, IrHttpOptions, IrLocalRateLimit } from './http-options.ts'
 import type { ObjectRef } from '../model/object-ref.ts'
 
 /** What HTTP listeners do with every request: services that they ask or tell, in the order in which a request meets them, and options. */
@@ -98,10 +98,19 @@ export type IrTag =
   | { readonly tag: string; readonly kind: 'literal'; readonly value: string }
   | { readonly tag: string; readonly kind: 'environment' | 'request_header'; readonly name: string; readonly defaultValue: string }
 
-/** What a route says to one of the services above. */
+/** The answers to errors that routes have of their own. */
+export const errorsFilter = 'errors'
+/** The Module's answers to errors: only where it has some. Routes with answers of their own switch it off, as its statuses would count for them, too. */
+export const commonErrorsFilter = 'common errors'
+/** Every listener has it, and it does nothing where a route says nothing. */
+export const localLimitFilter = 'local rate limit'
+
+/** What a route says to one of the services above, or to a filter that Envoys have of their own. */
 export type IrRouteFilter =
   | { readonly filter: string; readonly kind: 'off' }
   | { readonly filter: string; readonly kind: 'auth'; readonly context: Readonly<Record<string, string>> }
+  | { readonly filter: typeof errorsFilter; readonly kind: 'errors'; readonly overrides: readonly IrErrorOverride[] }
+  | { readonly filter: typeof localLimitFilter; readonly kind: 'local-limit'; readonly limit: IrLocalRateLimit }
 
 /** One descriptor of a route: parts of the request that are counted together. */
 export interface IrDescriptor {

@@ -1,4 +1,5 @@
 import { checkClusterOptions } from './check-cluster-options.ts'
+import { checkErrorOverrides } from './check-error-overrides.ts'
 import { checkAddedHeaders, checkRemovedHeaders } from './check-headers.ts'
 import { checkSubstitution } from './check-substitution.ts'
 import { durationMs, checkHeaderName, checkHostname, checkPlainText, checkRegex } from './check-values.ts'
@@ -34,6 +35,7 @@ export function checkMapping(spec: MappingSpec): KindFindings {
     ...(spec.allow_upgrade ?? []).flatMap((protocol, index) => checkProtocol(['spec', 'allow_upgrade', index], protocol)),
     ...checkRetry(spec.retry_policy?.per_try_timeout),
     ...checkCors(spec.cors),
+    ...checkErrorOverrides(['spec', 'error_response_overrides'], spec.error_response_overrides),
   ]
   return { problems, notices: notices(spec), unsupported: [] }
 }
@@ -115,5 +117,7 @@ function notices(spec: MappingSpec): readonly string[] {
   if (spec.regex_rewrite !== undefined && spec.rewrite !== undefined) found.push('spec.rewrite has no effect beside spec.regex_rewrite')
   if (spec.host_rewrite !== undefined && spec.auto_host_rewrite === true)
     found.push('spec.auto_host_rewrite has no effect beside spec.host_rewrite')
+  if (spec.bypass_error_response_overrides === true && spec.error_response_overrides !== undefined)
+    found.push('spec.error_response_overrides has no effect beside spec.bypass_error_response_overrides')
   return found
 }

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import { parse } from 'yaml'
 import { didYouMean } from '../model/nearest.ts'
 import { checkSchema } from './check-schema.ts'
+import { localRateLimitAnnotation } from './local-rate-limit.ts'
 import type { Finding } from './checked-object.ts'
 import { mappingSchema } from './schema/mapping.ts'
 
@@ -69,7 +70,7 @@ export function ingressOptions(annotations: Readonly<Record<string, string>>): R
   const unsupported: string[] = []
   const notices: string[] = []
   for (const [annotation, text] of Object.entries(annotations)) {
-    if (!annotation.startsWith(prefix) || annotation === stripPathAnnotation) continue
+    if (!annotation.startsWith(prefix) || annotation === stripPathAnnotation || annotation === localRateLimitAnnotation) continue
     const name = annotation.slice(prefix.length)
     const option = Object.hasOwn(options, name) ? options[name] : undefined
     if (option === undefined) {

@@ -1,3 +1,4 @@
+import type { IrHttpServices } from '../../ir/http-services.ts'
 import { clustersOf } from '../../ir/route-action.ts'
 import type { IrCluster, IrMatch, IrTermination, RouteTable } from '../../ir/route-table.ts'
 import type { Checked, CheckedObject, Finding } from '../../manifests/checked-object.ts'
@@ -23,7 +24,7 @@ import { Report } from './report.ts'
 import { Resolvers } from './resolvers.ts'
 import { groupDefaults, withDefaults } from './module/mapping-defaults.ts'
 import { headerCase } from './module/http-options.ts'
-import { fixedNamespace, noteLabels, readModule, setResolver } from './module/module.ts'
+import { fixedNamespace, moduleErrors, noteLabels, readModule, setResolver } from './module/module.ts'
 import { redirectOf } from './route-options.ts'
 import { selects } from './selector.ts'
 import { compileHttpServices } from './services/http-services.ts'
@@ -121,7 +122,10 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
     base.some(host => covers(host.hostname, hostname) && (host.selector === undefined || selects(host.selector, labels)))
   const ingress = expandIngresses(ofKind('Ingress'), ofKind('IngressClass'), covered, report)
   const serviceClusters: IrCluster[] = []
-  const http = compileHttpServices(objects, written, module, { ...upstreams, clusters: serviceClusters })
+  const http = compileHttpServices(objects, written, module, moduleErrors(module, input.readFile, report), {
+    ...upstreams,
+    clusters: serviceClusters,
+  })
   noteLabels(module, http, report)
   const mappings = [...ofKind('Mapping').map(mapping => ({ mapping, path: undefined })), ...ingress.mappings]
   const defaults = groupDefaults(module.config)
@@ -129,7 +133,11 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
   for (const { mapping, path } of mappings) {
     yield
     for (const route of readMapping(mapping, module.config, upstreams, path))
-      routes.push({ ...route, groupDefaults: defaults, services: routeServices(mapping, route.mapping.spec.labels, http, report) })
+      routes.push({
+        ...route,
+        groupDefaults: defaults,
+        services: routeServices(mapping, route.mapping.spec.labels, http, { report, readFile: input.readFile }),
+      })
   }
   const secrets = new Secrets(ofKind('Secret'), input.now ?? 0)
   const contexts = ofKind('TLSContext')
@@ -167,7 +175,7 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
   const warnings =
     listeners.length === 0 ? ['there is no Listener that can be served: nothing listens; write a Listener with protocol HTTP'] : []
   return {
-    table: Object.freeze({ ...compiled, clusters, http, secrets: secrets.used }),
+    table: Object.freeze({ ...compiled, clusters, http: withErrors(http, routes), secrets: secrets.used }),
     report,
     resolvers,
     routes,
@@ -175,6 +183,15 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
     secrets: secrets.asked,
     warnings,
   }
+}
+
+/**
+ * Listeners have the filter for routes' own answers to errors only while a route has some: Envoy calls it unfinished, and warns of every
+ * listener that has it.
+ */
+function withErrors(http: IrHttpServices, routes: readonly MappingRoute[]): IrHttpServices {
+  const some = routes.some(({ services }) => services?.filters?.some(({ kind }) => kind === 'errors') === true)
+  return some ? { ...http, options: { ...http.options, errorsOfRoutes: true } } : http
 }
 
 /** A Host whose TLS cannot be served says so, and is served in cleartext as its requestPolicy says: that is how certificates are got. */

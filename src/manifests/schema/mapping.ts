@@ -143,8 +143,8 @@ export const mappingSchema = Type.Object(
     auth_context_extensions: Type.Optional(textMap()),
     labels: Type.Optional(Type.Record(Type.String(), Type.Array(Type.Record(Type.String(), Type.Array(labelSpecifier))))),
     priority: Type.Optional(choice('default', 'high')),
-    error_response_overrides: later(Type.Array(errorResponse, { minItems: 1 })),
-    bypass_error_response_overrides: later(flag()),
+    error_response_overrides: Type.Optional(Type.Array(errorResponse, { minItems: 1 })),
+    bypass_error_response_overrides: Type.Optional(flag()),
     docs: later(
       Type.Object(
         {

@@ -1,14 +1,19 @@
-import type {
-  IrAuth,
-  IrAuthCheck,
-  IrDescriptor,
-  IrDescriptorEntry,
-  IrHttpServices,
-  IrRateLimit,
-  IrRouteFilter,
-  IrService,
+import type { IrLocalRateLimit } from '../../ir/http-options.ts'
+import {
+  commonErrorsFilter,
+  errorsFilter,
+  type IrAuth,
+  type IrAuthCheck,
+  type IrDescriptor,
+  type IrDescriptorEntry,
+  type IrHttpServices,
+  type IrRateLimit,
+  type IrRouteFilter,
+  type IrService,
+  localLimitFilter,
 } from '../../ir/http-services.ts'
 import { any, duration, type PlainAny, type PlainMessage } from '../codec.ts'
+import { customResponse } from './error-overrides.ts'
 import { moduleFilters } from './module-filters.ts'
 
 const filters = 'envoy.extensions.filters.http'
@@ -17,12 +22,21 @@ const filters = 'envoy.extensions.filters.http'
 export const corsFilter = 'envoy.filters.http.cors'
 
 /**
- * The HTTP filters before the router, in the order requests meet them: the Module's, cors, auth, rate limits (emissary-resources.md 6). Cors is always
- * there and does nothing where a route says nothing: an edit of a Mapping must not change a listener.
+ * The HTTP filters before the router, in the order requests meet them: the Module's, answers to errors, cors, the local limit, auth, rate limits
+ * (emissary-resources.md 6). Cors and the local limit are always there, asleep: an edit of a Mapping must not change a listener.
  */
 export function httpFilters({ auth, rateLimits, options }: IrHttpServices): readonly PlainMessage[] {
   const cors = { name: corsFilter, typedConfig: any(`${filters}.cors.v3.Cors`, {}) }
-  return [...moduleFilters(options), cors, ...auth.map(authFilter), ...rateLimits.map(rateLimitFilter)]
+  const errors = [
+    ...(options.errors === undefined ? [] : [{ name: commonErrorsFilter, typedConfig: customResponse(options.errors) }]),
+    ...(options.errorsOfRoutes === undefined ? [] : [{ name: errorsFilter, typedConfig: customResponse([]), disabled: true }]),
+  ]
+  const limit = {
+    name: localLimitFilter,
+    typedConfig: any(`${filters}.local_ratelimit.v3.LocalRateLimit`, { statPrefix: 'local_rate_limit' }),
+    disabled: true,
+  }
+  return [...moduleFilters(options), ...errors, cors, limit, ...auth.map(authFilter), ...rateLimits.map(rateLimitFilter)]
 }
 
 /** The clusters that a listener's own filters, logs and traces name. */
@@ -38,6 +52,8 @@ export function serviceClusters({ auth, rateLimits, logs, tracing }: IrHttpServi
 
 /** What a route says to one filter. */
 export function routeFilter(given: IrRouteFilter): PlainAny {
+  if (given.kind === 'errors') return customResponse(given.overrides)
+  if (given.kind === 'local-limit') return any(`${filters}.local_ratelimit.v3.LocalRateLimit`, localRateLimit(given.limit))
   if (given.kind === 'off') return any('envoy.config.route.v3.FilterConfig', { disabled: true })
   return any(`${filters}.ext_authz.v3.ExtAuthzPerRoute`, { checkSettings: { contextExtensions: given.context } })
 }
@@ -116,5 +132,18 @@ function action(entry: IrDescriptorEntry): PlainMessage {
       return { genericKey: { descriptorKey: entry.key, descriptorValue: entry.value } }
     case 'request_header':
       return { requestHeaders: { headerName: entry.header, descriptorKey: entry.key, skipIfAbsent: entry.optional } }
+  }
+}
+
+/** Each Envoy counts for itself, and nobody is asked. */
+function localRateLimit({ requests, intervalMs, burst, status, perConnection }: IrLocalRateLimit): PlainMessage {
+  const all = { defaultValue: { numerator: 100, denominator: 'HUNDRED' } }
+  return {
+    statPrefix: 'local_rate_limit',
+    tokenBucket: { maxTokens: burst, tokensPerFill: { value: requests }, fillInterval: duration(intervalMs) },
+    filterEnabled: all,
+    filterEnforced: all,
+    status: { code: status },
+    localRateLimitPerDownstreamConnection: perConnection,
   }
 }

@@ -1,9 +1,10 @@
 import t from 'tap'
 import type { IrHttpOptions } from '../../../src/ir/http-options.ts'
+import type { IrRoute } from '../../../src/ir/route-table.ts'
 import { generateCluster } from '../../../src/xds/generate/cluster.ts'
 import { decodeMessage } from '../../../src/xds/codec.ts'
 import { translate } from '../../../src/xds/generate/translate.ts'
-import { edsCluster, tableOf } from './tables.ts'
+import { edsCluster, forward, tableOf } from './tables.ts'
 
 type Json = Record<string, unknown>
 interface Filter {
@@ -79,13 +80,14 @@ t.test('filters stand in the order of emissary-resources.md 6', t => {
       { kind: 'brotli', contentTypes: [], notWithEtag: false, hideAcceptEncoding: false },
       { kind: 'gzip', contentTypes: [], notWithEtag: false, hideAcceptEncoding: false },
     ],
-    ...{ maxRequestBytes: 9, addressRules: { action: 'allow', ranges: [] } },
+    ...{ maxRequestBytes: 9, addressRules: { action: 'allow', ranges: [] }, errors: [], errorsOfRoutes: true },
   })
   t.same(
     filters.map(({ name }) => name),
     [
       ...['envoy.filters.http.grpc_http1_bridge', 'envoy.filters.http.grpc_web', 'envoy.filters.http.grpc_stats', 'envoy.filters.http.lua'],
-      ...['compressor brotli', 'compressor gzip', 'envoy.filters.http.buffer', 'envoy.filters.http.rbac', 'envoy.filters.http.cors'],
+      ...['compressor brotli', 'compressor gzip', 'envoy.filters.http.buffer', 'envoy.filters.http.rbac'],
+      ...['common errors', 'errors', 'envoy.filters.http.cors', 'local rate limit'],
       'envoy.filters.http.router',
     ],
   )
@@ -203,6 +205,54 @@ t.test('names of headers are written to HTTP/1 upstreams as to clients', t => {
   const json = decodeMessage('envoy.config.cluster.v3.Cluster', generateCluster(cluster).bytes) as { typedExtensionProtocolOptions: Json }
   t.match(Object.values(json.typedExtensionProtocolOptions)[0], {
     explicitHttpConfig: { httpProtocolOptions: { headerKeyFormat: { properCaseWords: {} } } },
+  })
+  t.end()
+})
+
+t.test('answers to errors, of all routes and of one; a limit of one Envoy', t => {
+  const custom = (overrides: Json) => ({ '@type': `${filterType}.custom_response.v3.CustomResponse`, ...overrides })
+  const policy = (format: Json, contentType: string) => ({
+    '@type': 'type.googleapis.com/envoy.extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy',
+    body_format: { ...format, content_type: contentType },
+    response_headers_to_add: [{ header: { key: 'content-type', value: contentType }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' }],
+  })
+  const matcher = (status: string, typedConfig: Json) => ({
+    custom_response_matcher: {
+      matcher_tree: {
+        input: {
+          name: 'status',
+          typed_config: { '@type': 'type.googleapis.com/envoy.type.matcher.v3.HttpResponseStatusCodeMatchInput' },
+        },
+        exact_match_map: { map: { [status]: { action: { name: `status ${status}`, typed_config: typedConfig } } } },
+      },
+    },
+  })
+  const text = { status: 503, contentType: 'text/html', body: 'sorry %RESPONSE_CODE%' }
+  const asText = matcher('503', policy({ text_format_source: { inline_string: 'sorry %RESPONSE_CODE%' } }, 'text/html'))
+  t.same(decoded({ errors: [text] }).filters[0], { name: 'common errors', typed_config: custom(asText) })
+  t.same(decoded({ errorsOfRoutes: true }).filters[0], { name: 'errors', typed_config: custom({}), disabled: true })
+
+  const fields = { status: 404, contentType: 'application/json', body: { code: '%RESPONSE_CODE%' } }
+  const limit = { requests: 3, intervalMs: 1500, burst: 9, status: 429, perConnection: true }
+  const route: IrRoute = {
+    ...forward('/', 'a'),
+    filters: [
+      { filter: 'errors', kind: 'errors', overrides: [fields] },
+      { filter: 'common errors', kind: 'off' },
+      { filter: 'local rate limit', kind: 'local-limit', limit },
+    ],
+  }
+  const { routes } = translate(tableOf([route], []), () => undefined) as unknown as { routes: { virtual_hosts: { routes: Json[] }[] }[] }
+  const all = { default_value: { numerator: 100 } }
+  t.same(routes[0]?.virtual_hosts[0]?.routes[0]?.['typed_per_filter_config'], {
+    errors: custom(matcher('404', policy({ json_format: { code: '%RESPONSE_CODE%' } }, 'application/json'))),
+    'common errors': { '@type': 'type.googleapis.com/envoy.config.route.v3.FilterConfig', disabled: true },
+    'local rate limit': {
+      '@type': `${filterType}.local_ratelimit.v3.LocalRateLimit`,
+      ...{ stat_prefix: 'local_rate_limit', status: { code: 'TooManyRequests' } },
+      token_bucket: { max_tokens: 9, tokens_per_fill: 3, fill_interval: '1.5s' },
+      ...{ filter_enabled: all, filter_enforced: all, local_rate_limit_per_downstream_connection: true },
+    },
   })
   t.end()
 })

@@ -70,6 +70,14 @@ t.test('a listener takes its routes by RDS over ADS, never inline', async t => {
         typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors' },
       },
       {
+        name: 'local rate limit',
+        typed_config: {
+          '@type': 'type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit',
+          stat_prefix: 'local_rate_limit',
+        },
+        disabled: true,
+      },
+      {
         name: 'envoy.filters.http.router',
         typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
       },

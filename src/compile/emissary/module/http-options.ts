@@ -1,11 +1,22 @@
-import type { IrAccessLog, IrAddressRules, IrCompressor, IrGrpcStats, IrHeaderCase, IrHttpOptions } from '../../../ir/http-options.ts'
+import type {
+  IrAccessLog,
+  IrAddressRules,
+  IrCompressor,
+  IrErrorOverride,
+  IrGrpcStats,
+  IrHeaderCase,
+  IrHttpOptions,
+} from '../../../ir/http-options.ts'
 import { readAddressRange } from '../../../manifests/address-range.ts'
 import type { ModuleConfig } from '../../../manifests/schema/module.ts'
 import { withoutUndefined } from '../without-undefined.ts'
 import type { Module } from './module.ts'
 
-/** What the Module says of all HTTP listeners (emissary-resources.md 6). A switch that is false is as if it were not there. */
-export function httpOptions({ config, closed }: Module): IrHttpOptions {
+/**
+ * What the Module says of all HTTP listeners (emissary-resources.md 6). A switch that is false is as if it were not there.
+ * @param errors what it answers in the place of errors, already read
+ */
+export function httpOptions({ config, closed }: Module, errors: readonly IrErrorOverride[]): IrHttpOptions {
   const certificate = config.forward_client_cert_details
   return withoutUndefined({
     useRemoteAddress: config.use_remote_address === false ? (false as const) : undefined,
@@ -32,6 +43,7 @@ export function httpOptions({ config, closed }: Module): IrHttpOptions {
     maxRequestBytes: config.buffer?.max_request_bytes,
     addressRules: closed ? nobody : addressRules(config),
     accessLog: accessLog(config),
+    errors: errors.length === 0 ? undefined : errors,
   })
 }
 

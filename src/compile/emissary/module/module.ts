@@ -1,8 +1,10 @@
+import type { IrErrorOverride } from '../../../ir/http-options.ts'
 import type { IrHttpServices } from '../../../ir/http-services.ts'
 import type { Checked } from '../../../manifests/checked-object.ts'
 import type { Manifest } from '../../../manifests/object.ts'
 import type { ModuleConfig } from '../../../manifests/schema/module.ts'
 import { refText } from '../../../model/object-ref.ts'
+import { errorOverrides } from '../error-overrides.ts'
 import type { CompileInput } from '../input.ts'
 import type { Report } from '../report.ts'
 import type { Resolvers } from '../resolvers.ts'
@@ -49,6 +51,14 @@ export function setResolver({ object, config }: Module, resolvers: Resolvers, re
 export function fixedNamespace({ config }: Module, { environment = {} }: Pick<CompileInput, 'environment'>): string | undefined {
   if (config.use_ambassador_namespace_for_service_resolution !== true) return undefined
   return environment['AMBASSADOR_NAMESPACE'] ?? 'default'
+}
+
+/** What the Module answers in the place of errors; a file that cannot be read refuses it. */
+export function moduleErrors({ object, config }: Module, readFile: CompileInput['readFile'], report: Report): readonly IrErrorOverride[] {
+  const overrides = errorOverrides(config.error_response_overrides, ['spec', 'config', 'error_response_overrides'], readFile)
+  if (!('path' in overrides)) return overrides
+  if (object !== undefined) report.refuse(object, overrides)
+  return []
 }
 
 /** Names the domains of default labels that no RateLimitService has. */

@@ -1,3 +1,4 @@
+import type { IrErrorOverride } from '../../../ir/http-options.ts'
 import type { IrHttpServices } from '../../../ir/http-services.ts'
 import type { Checked, CheckedObject } from '../../../manifests/checked-object.ts'
 import type { Manifest } from '../../../manifests/object.ts'
@@ -18,6 +19,7 @@ export function compileHttpServices(
   objects: readonly CheckedObject[],
   declared: readonly Manifest[],
   module: Module,
+  errors: readonly IrErrorOverride[],
   context: ServiceContext,
 ): IrHttpServices {
   const ofKind = <Kind extends CheckedObject['kind']>(kind: Kind) =>
@@ -32,6 +34,6 @@ export function compileHttpServices(
     rateLimits: compileRateLimits(ofKind('RateLimitService'), module.config.default_label_domain ?? 'ambassador', context),
     logs: compileLogs(ofKind('LogService'), context),
     ...(tracing === undefined ? {} : { tracing }),
-    options: httpOptions(module),
+    options: httpOptions(module, errors),
   }
 }
