@@ -19,6 +19,16 @@ const law = [
   { area: 'src/state/', may: [...contracts] },
   // Operators' decisions and the ledger: what is kept about the table, beside it.
   { area: 'src/operate/', may: ['src/model/', 'src/discovery/contract\\.ts', 'src/state/', 'src/table/'] },
+  // What would be served if: the pure parts of the pipeline, run on copies. The desk in compose/ asks it.
+  {
+    area: 'src/what-if/',
+    may: [
+      'src/(model|ir|table|compile|manifests)/',
+      'src/discovery/(aged-group|guard-bounds|pool-guards)\\.ts',
+      'src/xds/generate/',
+      ...wireLeaves,
+    ],
+  },
   { area: 'src/discovery/', may: ['src/model/', 'src/state/', ...telemetry] },
   // Manifest sources get the same clock, log and signal as discovery sources.
   { area: 'src/manifests/', may: ['src/model/', 'src/discovery/contract\\.ts', ...telemetry] },
@@ -41,7 +51,7 @@ const law = [
   {
     area: 'src/admin/',
     // ir, compile and manifests are pure or results: for objects, routes and what-if. The store is a writer.
-    may: [...contracts, ...readers, ...wireLeaves, ...telemetry, 'src/(settings|dashboard|ir|compile)/', 'src/manifests/(?!store)'],
+    may: [...contracts, ...readers, ...wireLeaves, ...telemetry, 'src/(settings|dashboard|ir|compile|what-if)/', 'src/manifests/(?!store)'],
   },
   {
     area: 'src/cli/',

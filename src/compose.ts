@@ -2,10 +2,10 @@ import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
 import { createAdmin } from './admin/app.ts'
 import type { Readiness } from './admin/readers.ts'
 import { compileSteps } from './compile/emissary/compile.ts'
-import type { CompileInput, CompileResult, ConsulSource } from './compile/emissary/input.ts'
-import type { KnownSource } from './compile/pools/pool-rules.ts'
+import type { CompileInput, CompileResult } from './compile/emissary/input.ts'
 import { createAgentsListener } from './compose/agents-listener.ts'
 import { Gate } from './compose/gate.ts'
+import { consulSources, knownSources } from './compose/known-sources.ts'
 import { listen } from './compose/listen.ts'
 import { ManifestHost } from './compose/manifest-host.ts'
 import { ManifestSources } from './compose/manifest-sources.ts'
@@ -14,12 +14,13 @@ import { startOwnEnvoy } from './compose/own-envoy.ts'
 import { keepTable } from './compose/last-known.ts'
 import { openOperate } from './compose/operate.ts'
 import { openState } from './compose/state.ts'
-import { poolGuards } from './compose/pool-guards.ts'
 import { readBody } from './compose/read-body.ts'
+import { poolGuards } from './discovery/pool-guards.ts'
 import { Sources } from './compose/sources.ts'
 import { TableKnowledge } from './compose/table-knowledge.ts'
 import { tentativeWhile } from './compose/tentative.ts'
 import { Views } from './compose/views.ts'
+import { whatIfDesk } from './compose/what-if.ts'
 import { listenXds, xdsOptions } from './compose/xds-listener.ts'
 import { xdsObserver } from './compose/xds-observer.ts'
 import type { SourceLog, SourcePlugin } from './discovery/contract.ts'
@@ -126,10 +127,10 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   let guards = poolGuards([])
   const gate = new Gate()
 
-  const compileInput = (): CompileInput => ({
-    objects: store.objects(),
-    hostsDeclared: store.hostsDeclared,
-    known: knowledge,
+  const compileInput = (of = store, known = knowledge): CompileInput => ({
+    objects: of.objects(),
+    hostsDeclared: of.hostsDeclared,
+    known,
     consulSources: consulSources(settings),
     sources: knownSources(settings),
     environment,
@@ -158,7 +159,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     generate,
     report: text => log.error({ problem: text }, 'a defect made a dangling reference, please report it; what was served before stays'),
   })
-  const views = new Views({ ids: settings.ambassadorId, table, clock, isTentative, generate, input: compileInput })
+  const views = new Views({ ids: settings.ambassadorId, table, clock, isTentative, generate, input: () => compileInput() })
   /** Settles when the Consul sources that the last compilation asked for have been added. */
   let requested: Promise<void> = Promise.resolve()
   function* flushStructure(): Steps<void> {
@@ -249,6 +250,14 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     ],
   })
   const leases = () => sources.leases()
+  const whatIf = whatIfDesk({
+    ...{ host, sources, operate, table, store, onDemand },
+    async compiled() {
+      await scheduler.flushStructureNow()
+      return compiled
+    },
+    compile: (other, imagined) => compileSteps(compileInput(other, knowledge.of(imagined))),
+  })
   const admin = createAdmin(
     {
       id: settings.id,
@@ -266,6 +275,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
       overrides: operate.overrides,
       ledger: operate.ledger,
       record: event => operate.ledger.record({ ...event, revision: table.revision }),
+      whatIf,
       ready,
       metrics: metrics.registry,
     },
@@ -365,25 +375,4 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
       return fixed
     },
   }
-}
-
-/** For ServicePools, which name sources. */
-function knownSources(settings: Settings): readonly KnownSource[] {
-  return settings.sources.map(({ name, type, namespace, own }) => ({
-    name,
-    type,
-    namespace,
-    datacenter: typeof own['datacenter'] === 'string' ? own['datacenter'] : undefined,
-  }))
-}
-
-function consulSources(settings: Settings): readonly ConsulSource[] {
-  return settings.sources
-    .filter(source => source.type === 'consul')
-    .map(({ name, namespace, own }) => ({
-      name,
-      namespace,
-      address: typeof own['address'] === 'string' ? own['address'] : 'http://127.0.0.1:8500',
-      datacenter: typeof own['datacenter'] === 'string' ? own['datacenter'] : undefined,
-    }))
 }

@@ -17,6 +17,7 @@ import { addProxies } from './routes/proxies.ts'
 import { addServices } from './routes/services.ts'
 import { addSources } from './routes/sources.ts'
 import { addStatus } from './routes/status.ts'
+import { addWhatIf } from './routes/what-if.ts'
 import { problemBody } from './schemas.ts'
 import { validatorCompiler } from './validation.ts'
 import { Waits } from './waits.ts'
@@ -71,6 +72,7 @@ export function createAdmin(readers: AdminReaders, { tokens = [], tls, log }: Ad
         addConflicts,
         addOverrides,
         addEvents,
+        addWhatIf,
       ])
         add(api, context)
     },

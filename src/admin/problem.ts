@@ -20,6 +20,8 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'object-unknown': 404,
   'route-unknown': 404,
   'request-invalid': 400,
+  'manifest-invalid': 400,
+  'manifest-unreadable': 400,
   'body-too-large': 413,
   'token-invalid': 401,
   'role-insufficient': 403,

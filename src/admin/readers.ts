@@ -6,6 +6,7 @@ import type { ObjectsReader } from '../manifests/objects-reader.ts'
 import type { LedgerEvent, LedgerReader } from '../table/ledger.ts'
 import type { OverrideDesk } from '../table/overrides.ts'
 import type { PoolEndpoint, PoolView, TableReader } from '../table/reader.ts'
+import type { Asked, Consequences } from '../what-if/what-if.ts'
 import type { ProxiesReader } from '../xds/status.ts'
 
 /** Everything the admin API reads. It writes nothing but through `sources` and `overrides`. */
@@ -29,6 +30,8 @@ export interface AdminReaders {
   readonly ledger: LedgerReader
   /** Notes what a user did in the ledger. */
   record(event: Pick<LedgerEvent, 'service' | 'cause' | 'sources' | 'actor' | 'text'>): void
+  /** What would be served if; nothing is changed. See `whatIfDesk` for what it throws. */
+  whatIf(asked: Asked): Promise<Consequences>
   leases(): readonly Lease[]
   ready(): Readiness
   readonly metrics: { readonly contentType: string; metrics(): Promise<string> }

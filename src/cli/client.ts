@@ -55,9 +55,10 @@ export class AdminClient {
     return this.#send<Body>(url, { signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]) })
   }
 
-  /** Has something done that takes no further words. */
-  async post<Body>(path: string): Promise<Body> {
-    return (await this.#send<Body>(this.#url(path), { method: 'POST', signal: AbortSignal.timeout(patienceMs) })).body
+  /** Has something done, or asks what takes many words. */
+  async post<Body>(path: string, body?: object): Promise<Body> {
+    const init = body === undefined ? { method: 'POST', signal: AbortSignal.timeout(patienceMs) } : this.#write('POST', body)
+    return (await this.#send<Body>(this.#url(path), init)).body
   }
 
   /** Server-sent events after one, until the server or the signal ends them. */

@@ -61,6 +61,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./history.ts')).register,
   },
   { name: 'events', summary: 'what happens, as it happens', load: async () => (await import('./events.ts')).register },
+  {
+    name: 'what-if',
+    summary: 'what would be served, before it happens',
+    load: async () => (await import('./what-if.ts')).register,
+  },
   { name: 'unset', summary: 'take an override back', load: async () => (await import('./unset.ts')).register },
   {
     name: 'schema',

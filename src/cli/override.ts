@@ -57,7 +57,8 @@ export function userName(): string {
   }
 }
 
-function weightOf(text: string): number {
+/** Throws CliError 2 for what is no weight. */
+export function weightOf(text: string): number {
   const weight = Number(text)
   if (!Number.isInteger(weight) || weight < 1 || weight > 100_000)
     throw new CliError(
@@ -68,7 +69,7 @@ function weightOf(text: string): number {
 }
 
 /** The same command again replaces, for instance to prolong; another decision about the endpoint meets this one and is refused. */
-function idOf(parts: readonly string[]): string {
+export function idOf(parts: readonly string[]): string {
   return parts
     .join('.')
     .replace(/[[\]]/g, '')

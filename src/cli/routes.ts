@@ -33,7 +33,7 @@ export const register: Register = (program, context) => {
 }
 
 /** `/web/ GET x-a=1 ?v=2 30%`: `=` exact, `~` regex, `!` inverted. */
-function matchText(route: RouteBody): string {
+export function matchText(route: RouteBody): string {
   const { path, headers, query, percent } = route.match as unknown as IrMatch
   const paths = { prefix: `${path.value}*`, segments: `${path.value}[/*]`, exact: path.value, regex: `~${path.value}` }
   const parts = [paths[path.kind], ...headers.map(headerText), ...query.map(one => `?${valueText(one)}`)]
@@ -50,7 +50,8 @@ function valueText({ name, kind, value, invert }: IrValueMatch): string {
   return kind === 'present' ? `${not}${name}` : `${name}${not}${kind === 'exact' ? '=' : '~'}${value}`
 }
 
-function targetText({ action, service }: RouteBody): string {
+/** Where requests go: `shop/web as /new/`. */
+export function targetText({ action, service }: RouteBody): string {
   if (action.kind !== 'forward') return action.kind
   const { rewrite } = action as unknown as IrForward
   return `${service ?? '?'}${rewrite === undefined ? '' : ` as ${rewrite}`}`

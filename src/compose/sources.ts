@@ -68,6 +68,11 @@ export class Sources {
     return [...this.#open.values()].flatMap(({ source }) => source.instance.agentRoutes ?? [])
   }
 
+  /** A source that runs. */
+  hosted(name: string): HostedSource | undefined {
+    return this.#open.get(name)?.source
+  }
+
   leases(): readonly Lease[] {
     return [...this.#open.values()].flatMap(({ source }) => source.instance.leases?.() ?? [])
   }

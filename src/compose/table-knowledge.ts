@@ -14,6 +14,11 @@ export class TableKnowledge implements KnownServices {
     for (const pool of table.pools()) this.#namespaces.add(splitServiceKey(pool.service).namespace)
   }
 
+  /** The same of another table: namespaces that are known stay known. */
+  of(table: TableReader): TableKnowledge {
+    return new TableKnowledge(table, this.#namespaces)
+  }
+
   learn(change: TableChange): void {
     for (const { before, after } of change.pools) {
       if (before === undefined) this.#namespaces.add(splitServiceKey(after.service).namespace)

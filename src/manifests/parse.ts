@@ -1,3 +1,4 @@
+import { finish, type Steps } from '../model/steps.ts'
 import type { ManifestProblem } from './contract.ts'
 import { type FieldPath } from './field-path.ts'
 import type { Manifest } from './object.ts'
@@ -14,13 +15,23 @@ export interface ParsedManifests {
 /** A file over this size is refused: no configuration is that large, and a wrong path may lead anywhere. */
 export const maxManifestBytes = 10 * 1024 * 1024
 
+interface Given {
+  /** How messages call the text: `file:line`. */
+  readonly file: string
+  /** Of objects without one. */
+  readonly namespace: string
+}
+
 /**
  * Reads YAML (or JSON) text into objects. Each document is judged alone; lists of kind `List` are flattened; objects in the
  * `getambassador.io/config` annotation follow the object that carries them (emissary-resources.md 0).
- * @param given.file how messages call the text: `file:line`
- * @param given.namespace of objects without one
  */
-export function parseManifests(text: string, given: { readonly file: string; readonly namespace: string }): ParsedManifests {
+export function parseManifests(text: string, given: Given): ParsedManifests {
+  return finish(parsing(text, given))
+}
+
+/** The same, with a pause before every document: for whoever has something else to do meanwhile. */
+export function* parsing(text: string, given: Given): Steps<ParsedManifests> {
   const objects: Manifest[] = []
   const problems: ManifestProblem[] = []
   if (text.length > maxManifestBytes) {
@@ -28,6 +39,7 @@ export function parseManifests(text: string, given: { readonly file: string; rea
     return { objects, problems }
   }
   for (const source of splitDocuments(text)) {
+    yield
     for (const document of parseDocument(source)) {
       if (!document.ok) {
         problems.push({ code: 'manifest-unreadable', at: `${given.file}:${document.line}`, text: document.text })

@@ -84,6 +84,34 @@ export class ManifestStore implements ObjectsReader {
     this.#changed()
   }
 
+  /**
+   * A copy that goes its own way, for what-if: the first of these objects of an id stands in the place of the one that counts now, or beside
+   * all others; further ones of that id are duplicates. `without`: ids that it lacks.
+   */
+  edited(objects: readonly Manifest[], without: ReadonlySet<string> = new Set()): ManifestStore {
+    const copy = new ManifestStore(this.#ambassadorIds)
+    const checked = objects.map(manifest => ({ manifest, check: checkManifest(manifest, this.#ambassadorIds) }))
+    const holders = this.#holders()
+    const replaced = new Map<Group['entries'][number], Group['entries'][number]>()
+    const added: Group['entries'][number][] = []
+    for (const entry of checked) {
+      const old = holders.get(objectId(entry.manifest))
+      if (old === undefined || replaced.has(old)) added.push(entry)
+      else replaced.set(old, entry)
+    }
+    for (const [source, { groups }] of this.#sources) {
+      const own = [...groups].map(([id, group]) => {
+        const entries = group.entries.map(entry => replaced.get(entry) ?? entry).filter(({ manifest }) => !without.has(objectId(manifest)))
+        return [id, { ...group, entries }] as const
+      })
+      copy.#sources.set(source, { run: 0, groups: new Map(own) })
+    }
+    // Behind all others: what is in force counts before a duplicate of it.
+    if (added.length > 0) copy.#sources.set('\uffff', { run: 0, groups: new Map([['', { entries: added, problems: [], run: 0 }]]) })
+    for (const [id, object] of this.#lastGood) copy.#lastGood.set(id, object)
+    return copy
+  }
+
   /** Calls back after every change of objects; returns the unsubscribe. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener)

@@ -101,12 +101,7 @@ export class Overrides implements OverrideDesk {
   put({ ttlMs, ...request }: OverrideRequest): OverrideState {
     const { clock, changed, record } = this.#given
     const other = this.#byService.get(request.service)?.get(addressKey(request))
-    if (other !== undefined && other.id !== request.id)
-      throw new IsthmusError(
-        'override-conflict',
-        `${request.address} port ${String(request.port)} of ${request.service} has the override ${other.id} (${other.action}, by ${other.actor}: ${other.reason}); ` +
-          'take that back first (isthmus unset), or use its id to replace it',
-      )
+    if (other !== undefined && other.id !== request.id) throw conflictError(other, request)
     const setAt = clock.wall()
     const override: Override = Object.freeze({ ...request, ...(ttlMs === undefined ? {} : { expiresAt: setAt + ttlMs }) })
     const before = this.#leave(request.id)
@@ -207,6 +202,15 @@ export class Overrides implements OverrideDesk {
     }
     return false
   }
+}
+
+/** One endpoint has one override at most. */
+export function conflictError(other: Override, { address, port, service }: Pick<Override, 'address' | 'port' | 'service'>): IsthmusError {
+  return new IsthmusError(
+    'override-conflict',
+    `${address} port ${String(port)} of ${service} has the override ${other.id} (${other.action}, by ${other.actor}: ${other.reason}); ` +
+      'take that back first (isthmus unset), or use its id to replace it',
+  )
 }
 
 interface Row {

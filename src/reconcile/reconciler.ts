@@ -1,5 +1,6 @@
 import type { AssignmentSpec } from '../ir/assignment.ts'
-import { emptyRouteTable, type IrCluster, type RouteTable } from '../ir/route-table.ts'
+import { assignmentSpecs } from '../ir/assignment-specs.ts'
+import { emptyRouteTable, type RouteTable } from '../ir/route-table.ts'
 import { type ServiceKey, splitServiceKey } from '../model/service-key.ts'
 import type { Steps } from '../model/steps.ts'
 import type { TableChange, TableReader } from '../table/reader.ts'
@@ -99,15 +100,7 @@ export class Reconciler<C extends Compiled = Compiled> {
     const wanted = new Map(made.map(resource => [keyText(resource), resource]))
     this.#given.adopt?.(compiled)
     this.#compiled = compiled
-    const specs = new Map<string, AssignmentSpec>()
-    for (const cluster of this.#compiled.table.clusters) {
-      if (cluster.kind !== 'eds') continue
-      const { assignment } = cluster
-      // Clusters may share an assignment: it counts as probed when each of them finds out by itself who does not answer.
-      const former = specs.get(assignment.name)
-      const probed = isProbed(cluster) && (former === undefined || former.probed === true)
-      specs.set(assignment.name, probed ? { ...assignment, probed } : assignment)
-    }
+    const specs = assignmentSpecs(this.#compiled.table.clusters)
     const { serve, dangling } = withoutDangling(wanted, this.#structure, name => specs.has(name) || this.#specs.has(name))
     for (const { resource, missing } of dangling)
       this.#given.report?.(`${resource.type} ${resource.name} names ${missing.type} ${missing.name}, which does not exist: not published`)
@@ -139,15 +132,6 @@ export class Reconciler<C extends Compiled = Compiled> {
     const kept = type === 'endpoint' && !specs.has(name) ? this.#specs.get(name) : undefined
     if (kept !== undefined) specs.set(name, kept)
   }
-}
-
-function isProbed(cluster: IrCluster): boolean {
-  const pool = cluster.kind === 'eds' ? cluster.pool : undefined
-  const { options } = cluster
-  const poolChecks = (pool?.healthChecks.length ?? 0) > 0
-  return (
-    poolChecks || pool?.outlierDetection !== undefined || options?.outlierDetection !== undefined || options?.healthChecks !== undefined
-  )
 }
 
 function sameSpec(a: AssignmentSpec | undefined, b: AssignmentSpec): boolean {

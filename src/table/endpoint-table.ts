@@ -1,36 +1,15 @@
+import type { Steps } from '../model/steps.ts'
 import type { EndpointGroup } from '../model/endpoint-group.ts'
 import type { Override } from '../model/override.ts'
 import type { PoolRule } from '../model/pool-rule.ts'
 import type { ServiceKey } from '../model/service-key.ts'
 import { type Finish, finishPool, firstGone } from './finish-pool.ts'
 import { joinFamilies } from './join-families.ts'
-import { type GroupChange, mergePool, rerank } from './merge.ts'
+import { mergePool, rerank } from './merge.ts'
+import { changesOf, copyOf, type Pool, type Shard } from './pool-groups.ts'
 import type { PoolView, TableChange, TableReader } from './reader.ts'
 import { basesOf, type RuledPool, RuledPools } from './ruled-pools.ts'
 import { type Trust, trustOrder } from './trust.ts'
-
-/** One source's groups. */
-interface Shard {
-  readonly source: string
-  readonly sourceType: string
-  readonly groups: Map<string, EndpointGroup>
-}
-
-/** One service: its groups by source, kept apart (style.md, principle 5), and the last merge of them. */
-interface Pool {
-  readonly service: ServiceKey
-  readonly shards: Map<string, Shard>
-  /** What the sources say, address by address. */
-  merged: PoolView | undefined
-  /** The same with the two families of an instance as one endpoint. */
-  joined?: PoolView
-  /** False: other sources are trusted than at the last merge. */
-  isRanked?: boolean
-  /** What is seen: the same but for operators' decisions. */
-  view: PoolView | undefined
-  /** Groups that were touched since the last merge, each as it was then. */
-  touched: Map<string, { readonly shard: Shard; readonly id: string; readonly before: EndpointGroup | undefined }> | undefined
-}
 
 /** What the table needs of the world: time, for the drain windows of pools, and what operators decided. */
 export interface TableGiven {
@@ -65,7 +44,7 @@ export class EndpointTable implements TableReader {
   /** Sources of which nothing was read of late. */
   readonly #stale = new Set<string>()
   readonly #trust: Trust
-  readonly #ruled = new RuledPools()
+  #ruled = new RuledPools()
   /** Pools with endpoints that drain, and when the first of each is to be dropped. */
   readonly #lingering = new Map<RuledPool, number>()
   #dropAt = Infinity
@@ -146,14 +125,55 @@ export class EndpointTable implements TableReader {
     if (this.#stale.has(source) === isStale) return
     if (isStale) this.#stale.add(source)
     else this.#stale.delete(source)
-    for (const pool of this.#pools.values()) {
-      if (!pool.shards.has(source)) continue
-      this.#ruled.touch(pool.service)
-      if (pool.shards.size < 2) continue
-      pool.isRanked = false
-      this.#dirty.add(pool)
-    }
+    for (const pool of this.#pools.values()) if (pool.shards.has(source)) this.#rankAnew(pool)
     this.#mark(receivedAt)
+  }
+
+  #rankAnew(pool: Pool): void {
+    this.#ruled.touch(pool.service)
+    if (pool.shards.size < 2) return
+    pool.isRanked = false
+    this.#dirty.add(pool)
+  }
+
+  /**
+   * A copy that goes its own way, for what-if: what one is told, the other does not know, and nothing lingers in the copy. What is frozen is
+   * shared, and groups are read off the merges once they are asked for, so that the copy costs next to nothing however many groups there are.
+   */
+  fork(overrides: NonNullable<TableGiven['overrides']>): EndpointTable {
+    this.settle()
+    const { trust } = this.#given
+    const copy = new EndpointTable(() => undefined, { ...timeless, overrides, ...(trust !== undefined && { trust }) })
+    for (const pool of this.#pools.values()) copy.#pools.set(pool.service, copyOf(pool))
+    for (const source of this.#stale) copy.#stale.add(source)
+    copy.#ruled = this.#ruled.fork()
+    copy.#revision = this.#revision
+    copy.#endpoints = this.#endpoints
+    return copy
+  }
+
+  /** The same as `setStale`, settled too, for a copy that has time: it yields now and then. */
+  *turnStale(source: string): Steps<void> {
+    this.#stale.add(source)
+    let done = 0
+    for (const service of this.servicesOf(source)) {
+      const pool = this.#pools.get(service)
+      if (pool !== undefined) this.#rankAnew(pool)
+      if (++done % 10 > 0) continue
+      this.settle()
+      yield
+    }
+    this.settle()
+  }
+
+  /** The keys under which a source has endpoints. */
+  *servicesOf(source: string): Iterable<ServiceKey> {
+    for (const { service, merged } of this.#pools.values()) if (merged?.sources.includes(source) === true) yield service
+  }
+
+  /** The groups that a source has under a key. */
+  groupsIn(source: string, service: ServiceKey): readonly EndpointGroup[] {
+    return [...(this.#pools.get(service)?.shards.get(source)?.groups.values() ?? [])]
   }
 
   /** Forgets the timer of draining endpoints. */
@@ -335,14 +355,4 @@ export class EndpointTable implements TableReader {
     this.#dirtySince = Math.min(this.#dirtySince, receivedAt)
     this.#onDirty()
   }
-}
-
-function changesOf(pool: Pool): readonly GroupChange[] {
-  return [...(pool.touched?.values() ?? [])].map(({ shard, id, before }) => ({
-    source: shard.source,
-    sourceType: shard.sourceType,
-    before,
-    // The source may have come back meanwhile with a shard of its own.
-    after: pool.shards.get(shard.source)?.groups.get(id),
-  }))
 }

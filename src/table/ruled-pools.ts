@@ -50,12 +50,7 @@ export class RuledPools {
         merged: undefined,
         view: old === undefined ? seen(rule.service) : old.view,
       }
-      this.#pools.set(rule.service, pool)
-      for (const base of basesOf(rule)) {
-        const users = this.#uses.get(base)
-        if (users === undefined) this.#uses.set(base, new Set([pool]))
-        else users.add(pool)
-      }
+      this.#enter(rule.service, pool)
       this.#dirty.add(pool)
     }
     for (const pool of gone.values()) {
@@ -63,6 +58,13 @@ export class RuledPools {
       this.#pools.delete(pool.rule.service)
     }
     return [...gone.values()]
+  }
+
+  /** A copy that goes its own way; nothing of it is marked. */
+  fork(): RuledPools {
+    const copy = new RuledPools()
+    for (const [service, pool] of this.#pools) copy.#enter(service, { ...pool })
+    return copy
   }
 
   /** Marks the pools that a service is part of. */
@@ -87,6 +89,15 @@ export class RuledPools {
     }
     this.#dirty.clear()
     return derived
+  }
+
+  #enter(service: ServiceKey, pool: RuledPool): void {
+    this.#pools.set(service, pool)
+    for (const base of basesOf(pool.rule)) {
+      const users = this.#uses.get(base)
+      if (users === undefined) this.#uses.set(base, new Set([pool]))
+      else users.add(pool)
+    }
   }
 
   #forget(pool: RuledPool): void {

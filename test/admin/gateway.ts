@@ -145,6 +145,7 @@ export class FakeGateway {
       },
       routeTable: () => this.routes,
       select: selectEndpoints,
+      whatIf: () => Promise.reject(new Error('not made up: see test/compose/what-if.test.ts')),
       leases: () => this.leases,
       overrides: this.overrides,
       ledger: this.ledger,

@@ -28,7 +28,11 @@ function translate(error: FastifyError | IsthmusError): [IsthmusError, number | 
     return [new IsthmusError('request-invalid', detail, { cause: error }), 400]
   }
   const status = error.statusCode ?? 500
-  if (status === 413) return [new IsthmusError('body-too-large', 'the body of the request is over 1 MiB', { cause: error }), 413]
+  if (status === 413)
+    return [
+      new IsthmusError('body-too-large', 'the body of the request is too large: at most 1 MiB, 10 MiB for /what-if', { cause: error }),
+      413,
+    ]
   if (status >= 400 && status < 500) return [new IsthmusError('request-invalid', error.message, { cause: error }), status]
   return [new IsthmusError('internal', 'the request failed inside Isthmus; its log says why', { cause: error }), 500]
 }

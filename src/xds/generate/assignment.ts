@@ -36,13 +36,22 @@ const overprovisioning: Readonly<Record<PoolMode, number | undefined>> = {
  */
 export function generateAssignment(spec: AssignmentSpec, pool: PoolView | undefined): Resource {
   return deferResource('endpoint', spec.name, () => {
-    const mode = pool?.mode ?? 'union'
-    const endpoints = selectEndpoints(pool, spec)
-    const given = { probed: spec.probed === true, desperate: needsLastResort(endpoints) }
-    const localities = rankLocalities(endpoints, mode === 'weighted', spec.subset).map(one => lbLocality(one, given))
-    // A subset gives way to the next step as a member does to the next one.
-    return encodeAssignment(spec.name, localities, spec.subset === undefined ? overprovisioning[mode] : overprovisioning.failover)
+    const { localities, overprovisioning } = assignmentOf(spec, pool)
+    return encodeAssignment(spec.name, localities, overprovisioning)
   })
+}
+
+/** What an assignment says, before it is encoded. `overprovisioning` in percent; undefined: Envoy's own. */
+export function assignmentOf(
+  spec: AssignmentSpec,
+  pool: PoolView | undefined,
+): { readonly localities: readonly LbLocality[]; readonly overprovisioning: number | undefined } {
+  const mode = pool?.mode ?? 'union'
+  const endpoints = selectEndpoints(pool, spec)
+  const given = { probed: spec.probed === true, desperate: needsLastResort(endpoints) }
+  const localities = rankLocalities(endpoints, mode === 'weighted', spec.subset).map(one => lbLocality(one, given))
+  // A subset gives way to the next step as a member does to the next one.
+  return { localities, overprovisioning: spec.subset === undefined ? overprovisioning[mode] : overprovisioning.failover }
 }
 
 /** What the status of an endpoint depends on besides itself: whether Envoy checks it too, and whether none of the cluster's is ready. */
