@@ -2,13 +2,15 @@ import { readFileSync } from 'node:fs'
 import { type ExecCredential, runExecPlugin } from './exec-credential.ts'
 import { errorText } from '../../src/model/errors.ts'
 import { KubeFailure } from './failure.ts'
-import { inClusterAccess, type KubeAccess, readKubeconfig } from './kubeconfig.ts'
+import { inClusterAccess, type KubeAccess, type PodPlace, readKubeconfig } from './kubeconfig.ts'
 import { fileVersion, Materials } from './watched-file.ts'
 
 /** How to reach a cluster; without `kubeconfig` from inside it. */
 export interface KubeTarget {
   readonly kubeconfig?: string
   readonly context?: string
+  /** Default: the pod that this process is in. */
+  readonly pod?: PodPlace
 }
 
 /** What one call needs. */
@@ -40,7 +42,7 @@ export class Credentials {
   access(): KubeAccess {
     const { kubeconfig, context } = this.#target
     if (kubeconfig === undefined) {
-      this.#known ??= { version: '', access: inClusterAccess(process.env) }
+      this.#known ??= { version: '', access: inClusterAccess(this.#target.pod) }
       return this.#known.access
     }
     const version = fileVersion(kubeconfig)

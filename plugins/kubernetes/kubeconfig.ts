@@ -41,8 +41,15 @@ export interface ExecPlugin {
   readonly installHint: string | undefined
 }
 
-/** Where Kubernetes puts a pod's own credentials. */
-const serviceAccountFolder = '/var/run/secrets/kubernetes.io/serviceaccount'
+/** What Kubernetes gives a pod to reach its own cluster. */
+export interface PodPlace {
+  /** With KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Holds token, ca.crt and namespace of the service account. */
+  readonly folder: string
+}
+
+const ownPod: PodPlace = { environment: process.env, folder: '/var/run/secrets/kubernetes.io/serviceaccount' }
 
 /**
  * Reads a kubeconfig file; relative paths in it count from its folder.
@@ -67,10 +74,7 @@ export function readKubeconfig(path: string, context: string | undefined): KubeA
  * The access of a pod to its own cluster.
  * @throws Error if this process is in no pod
  */
-export function inClusterAccess(
-  environment: Readonly<Record<string, string | undefined>>,
-  folder: string = serviceAccountFolder,
-): KubeAccess {
+export function inClusterAccess({ environment, folder }: PodPlace = ownPod): KubeAccess {
   const host = environment['KUBERNETES_SERVICE_HOST'] ?? ''
   const port = environment['KUBERNETES_SERVICE_PORT'] ?? ''
   if (host === '' || port === '') throw new Error('this is no pod of a cluster (KUBERNETES_SERVICE_HOST is not set): give a kubeconfig')

@@ -298,16 +298,16 @@ class KubernetesRun {
     const { clock } = this.#context
     const { credentials } = this.#client
     const { signal } = this.#over
+    let place = this.#place()
     let version = credentials.version()
-    let place: string | undefined
     while (!signal.aborted) {
       await clock.sleep(fileCheckMs, signal)
-      place ??= this.#place()
       const now = credentials.version()
       if (now === version) continue
       version = now
-      const moved = this.#place() !== place
-      place = this.#place()
+      const found = this.#place()
+      const moved = found !== undefined && place !== undefined && found !== place
+      place = found ?? place
       this.#context.log.info({ moved }, 'the files of the cluster access changed')
       for (const { reflector } of this.#followed) reflector.nudge(moved)
     }
