@@ -17,6 +17,8 @@ export interface Probe {
   readonly loop: { readonly p50: number; readonly p99: number; readonly max: number }
   /** When each changed address arrived at the gateway, in answers to its own calls: ms of the machine's monotonic clock. */
   readonly arrivals: Readonly<Record<string, number>>
+  /** What was allocated since, garbage or not, and what of the heap is in use. */
+  readonly heap: { readonly allocatedMB: number; readonly usedMB: number }
 }
 
 /** A gateway in a process of its own. */

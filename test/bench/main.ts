@@ -1,12 +1,12 @@
 /**
- * `npm run bench`: how fast a changed endpoint reaches an xDS client, and what it costs. One gateway process, one ADS Delta stream; every run
+ * `npm run bench:sources`: how fast a changed endpoint reaches an xDS client, and what it costs. One gateway process, one ADS Delta stream; every run
  * of a case starts afresh and is bounded in time. Every figure shown is the median of the case's runs.
  */
 import { parseArgs } from 'node:util'
 import { type BenchCase, type BenchResult, runCase } from './run-case.ts'
 import { median, type Summary } from './summary.ts'
 
-const usage = `npm run bench -- [options]
+const usage = `npm run bench:sources -- [options]
   --case NAME,…   cases to run, e.g. vm-1000x100 or all of a source, e.g. vm (--only is the same)
   --changes N     changes in each run (500)
   --repeat N      runs of each case (1)

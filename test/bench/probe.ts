@@ -1,12 +1,13 @@
 /**
  * Loaded into the gateway of a bench. SIGCONT collects all garbage, so that memory is compared and not the collector's mood (performance.md
  * P6); SIGURG writes what happened since the last one to the file named by ISTHMUS_BENCH_PROBE: garbage collection and event-loop delay, ms,
- * and when the address of each change first arrived in the answer of an HTTP call that the gateway had made (a watch's event, decrypted, not
+ * what was allocated meanwhile (P12), MB, and when the address of each change first arrived in the answer of an HTTP call that the gateway had made (a watch's event, decrypted, not
  * yet parsed), ms of the machine's monotonic clock.
  */
 import { IncomingMessage } from 'node:http'
 import { renameSync, writeFileSync } from 'node:fs'
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
+import { GCProfiler } from 'node:v8'
 import { summarise } from './summary.ts'
 
 let pauses: number[] = []
@@ -16,6 +17,30 @@ const observer = new PerformanceObserver(list => {
 observer.observe({ entryTypes: ['gc'] })
 const delay = monitorEventLoopDelay({ resolution: 5 })
 delay.enable()
+let profiler = new GCProfiler()
+profiler.start()
+let inUse = heapAndBuffers()
+
+function heapAndBuffers(): number {
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}
+
+/** Between two collections, what is in use grows by what was allocated. */
+function allocatedBytes(): number {
+  const { statistics } = profiler.stop()
+  profiler = new GCProfiler()
+  let sum = 0
+  let before = inUse
+  for (const { beforeGC, afterGC } of statistics) {
+    sum += beforeGC.heapStatistics.usedHeapSize + beforeGC.heapStatistics.externalMemory - before
+    before = afterGC.heapStatistics.usedHeapSize + afterGC.heapStatistics.externalMemory
+  }
+  const now = heapAndBuffers()
+  inUse = now
+  profiler.start()
+  return sum + now - before
+}
 
 /** Changed addresses (see plan.ts) begin so, and no other address does. */
 const mark = Buffer.from('"10.')
@@ -39,7 +64,8 @@ process.on('SIGURG', () => {
   const file = process.env['ISTHMUS_BENCH_PROBE'] ?? ''
   const milliseconds = (nanoseconds: number): number => nanoseconds / 1e6
   const loop = { p50: milliseconds(delay.percentile(50)), p99: milliseconds(delay.percentile(99)), max: milliseconds(delay.max) }
-  writeFileSync(`${file}.next`, JSON.stringify({ gc: summarise(pauses), loop, arrivals }))
+  const heap = { allocatedMB: allocatedBytes() / 1e6, usedMB: process.memoryUsage().heapUsed / 1e6 }
+  writeFileSync(`${file}.next`, JSON.stringify({ gc: summarise(pauses), loop, heap, arrivals }))
   renameSync(`${file}.next`, file)
   pauses = []
   delay.reset()
