@@ -135,6 +135,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     sources: knownSources(settings),
     environment,
     readFile: readBody,
+    adminPort: settings.admin.listen.port,
     now: clock.wall(),
   })
   let compiled: CompileResult | undefined

@@ -237,6 +237,9 @@ export const routeBody = Type.Object({
   action: Type.Object({ kind: Type.String() }, open),
   service: Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'the pool behind the cluster, or host:port' }),
   origins: Type.Array(Type.Object(refKeys)),
+  coveredBy: Type.Optional(
+    Type.Array(Type.Object(refKeys), { description: 'no request reaches it: what these objects made takes them all before' }),
+  ),
 })
 
 export const conflictBody = Type.Object({

@@ -14,7 +14,8 @@ const view: View<RouteBody> = {
     { head: 'TO', value: targetText },
     { head: 'CLUSTER', value: route => (route.action as Partial<IrForward>).cluster ?? '', wide: true },
     { head: 'TIMEOUT', value: timeoutText, wide: true },
-    { head: 'ORIGIN', value: route => route.origins.map(origin => `${origin.kind} ${origin.namespace}/${origin.name}`).join(', ') },
+    { head: 'ORIGIN', value: route => refs(route.origins) },
+    { head: 'COVERED BY', value: route => refs(route.coveredBy ?? []), wide: true },
     { head: 'READ AT', value: route => route.origins.map(origin => origin.at).join(', '), wide: true },
   ],
   name: route => `${route.virtualHost}/${route.order}`,
@@ -30,6 +31,10 @@ export const register: Register = (program, context) => {
   addListOptions(command).action((text: string | undefined, options: ViewOptions & { watch?: true }) =>
     showList<RouteBody>(context, options, '/routes', { q: text }, view),
   )
+}
+
+function refs(origins: RouteBody['origins']): string {
+  return origins.map(origin => `${origin.kind} ${origin.namespace}/${origin.name}`).join(', ')
 }
 
 /** `/web/ GET x-a=1 ?v=2 30%`: `=` exact, `~` regex, `!` inverted. */
@@ -51,10 +56,11 @@ function valueText({ name, kind, value, invert }: IrValueMatch): string {
 }
 
 /** Where requests go: `shop/web as /new/`. */
-export function targetText({ action, service }: RouteBody): string {
-  if (action.kind !== 'forward') return action.kind
+export function targetText({ action, service, coveredBy }: RouteBody): string {
+  const never = coveredBy === undefined ? '' : ' (never reached)'
+  if (action.kind !== 'forward') return `${action.kind}${never}`
   const { rewrite } = action as unknown as IrForward
-  return `${service ?? '?'}${rewrite === undefined ? '' : ` as ${rewrite}`}`
+  return `${service ?? '?'}${rewrite === undefined ? '' : ` as ${rewrite}`}${never}`
 }
 
 function timeoutText({ action }: RouteBody): string {

@@ -1,3 +1,4 @@
+import { coveringRoutes } from './covered-routes.ts'
 import type { IrCluster, IrRoute, RouteTable } from './route-table.ts'
 
 /** A route and where it stands. */
@@ -11,6 +12,8 @@ export interface PlacedRoute {
   readonly domains: readonly string[]
   /** The service behind its cluster, or host:port; undefined where it forwards nothing. */
   readonly upstream: string | undefined
+  /** An earlier route of its virtual host that takes every request it could match. */
+  readonly coveredBy: IrRoute | undefined
 }
 
 /** Every effective route, in the order Envoy tries them within a virtual host. */
@@ -20,8 +23,9 @@ export function placedRoutes(table: RouteTable): readonly PlacedRoute[] {
     const listeners = table.listeners
       .filter(listener => listener.chains.some(({ serve }) => serve.kind === 'http' && serve.routeConfig === config.name))
       .map(listener => listener.name)
-    return config.virtualHosts.flatMap(host =>
-      host.routes.map((route, order) => ({
+    return config.virtualHosts.flatMap(host => {
+      const covering = coveringRoutes(host.routes)
+      return host.routes.map((route, order) => ({
         route,
         order,
         listeners,
@@ -29,8 +33,9 @@ export function placedRoutes(table: RouteTable): readonly PlacedRoute[] {
         virtualHost: host.name,
         domains: host.domains,
         upstream: route.action.kind === 'forward' ? upstreams.get(route.action.cluster) : undefined,
-      })),
-    )
+        coveredBy: covering[order],
+      }))
+    })
   })
 }
 

@@ -42,6 +42,13 @@ export interface IrRedirect {
   readonly code: 301 | 302 | 303 | 307 | 308
 }
 
+/** Envoy answers by itself. */
+export interface IrAnswer {
+  readonly kind: 'answer'
+  readonly status: number
+  readonly body: string
+}
+
 export interface IrRegexRewrite {
   readonly pattern: string
   readonly substitution: string

@@ -3,7 +3,7 @@ import type { AssignmentSpec } from './assignment.ts'
 import type { IrClusterOptions } from './cluster-options.ts'
 import { type IrDescriptor, type IrHttpServices, type IrRouteFilter, noHttpServices } from './http-services.ts'
 import type { IrPool } from './pool.ts'
-import type { IrCors, IrForward, IrHeaderChanges, IrHttpsRedirect, IrRedirect } from './route-action.ts'
+import type { IrAnswer, IrCors, IrForward, IrHeaderChanges, IrHttpsRedirect, IrRedirect } from './route-action.ts'
 import type { IrSecret } from './secret.ts'
 import type { TlsVersion } from './tls.ts'
 
@@ -93,7 +93,7 @@ export interface IrVirtualHost {
 /** First match wins. */
 export interface IrRoute {
   readonly match: IrMatch
-  readonly action: IrForward | IrRedirect | IrHttpsRedirect
+  readonly action: IrForward | IrRedirect | IrHttpsRedirect | IrAnswer
   /** The Mapping it serves; of an https redirect, all Mappings of the group. */
   readonly origins: readonly ObjectRef[]
   /** The Mapping's share of its group in percent, for people; undefined on redirects. The split itself is `match.percent`. */

@@ -242,3 +242,30 @@ t.test('a Module that says who may come in, and cannot be used, lets nobody in u
   t.strictSame(new Round().apply(listener, host, plain, module('server_name: 3')).table.http.options, {}, 'nothing was said of addresses')
   t.end()
 })
+
+t.test('probes and diagnostics are routes of the Module, when it asks for them', t => {
+  const lines = (config: string) => {
+    const round = new Round({ adminPort: 8878 })
+    const { table } = round.apply(listener, host, plain, module(config))
+    const routes = table.routeConfigs[0]?.virtualHosts[0]?.routes ?? []
+    return routes.map(
+      ({ match, action }) => `${match.path.value} ${action.kind === 'forward' ? `${action.cluster} ${action.rewrite ?? ''}` : action.kind}`,
+    )
+  }
+  t.same(lines(''), ['/ default/web /'])
+  t.same(lines('liveness_probe: {}, readiness_probe: {enabled: false}'), ['/ambassador/v0/check_alive answer', '/ default/web /'])
+  t.same(lines('readiness_probe: {prefix: /ready, service: health, rewrite: /healthz}'), [
+    '/ready default/health /healthz',
+    '/ default/web /',
+  ])
+  t.same(lines('diagnostics: {enabled: true, allow_non_local: true}'), [
+    '/ambassador/v0/ static:127.0.0.1:8878 /ambassador/v0/',
+    '/ default/web /',
+  ])
+  t.same(lines('diagnostics: {enabled: true}'), ['/ default/web /'])
+  const round = new Round()
+  round.apply(listener, host, plain, module('diagnostics: {enabled: true}, liveness_probe: {service: "a:b:c"}'))
+  t.match(round.status('Module', 'ambassador'), /^refused spec\.config\.liveness_probe: /)
+  t.match(round.notices('Module', 'ambassador'), [])
+  t.end()
+})

@@ -186,3 +186,19 @@ t.test('Module: defaults of Mappings: time-out, retries, resolver (emissary-reso
   await set({})
   await stage.answers('/web/', answer => answer.status === 200)
 })
+
+t.test('Module: probes are answered by Envoy, also while the gateway is gone, or by a service (emissary-resources.md 6)', async t => {
+  const { stage, set } = await begin(t)
+  t.equal((await get(`${stage.url}/ambassador/v0/check_alive`)).status, 404)
+  await set({ liveness_probe: {}, readiness_probe: { prefix: '/ready', service: 'web', rewrite: '/healthz' } })
+  t.match(await get(`${stage.url}/ambassador/v0/check_alive`), { status: 200, body: 'ok\n' })
+  t.equal(seen((await get(`${stage.url}/ready`)).body).path, '/healthz')
+  const port = new URL(stage.adminUrl).port
+  await set({ liveness_probe: {}, diagnostics: { enabled: true, allow_non_local: true } })
+  t.match(await get(`${stage.url}/ambassador/v0/check_ready`), { status: 200 }, `the gateway itself answers, at ${port}`)
+  t.match(await stage.api('/api/v1/routes?q=check_alive'), {
+    items: [{ origins: [{ kind: 'Module' }], action: { kind: 'answer', status: 200 } }],
+  })
+  await stage.stopGateway()
+  t.equal((await get(`${stage.url}/ambassador/v0/check_alive`)).status, 200)
+})

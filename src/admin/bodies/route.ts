@@ -8,12 +8,13 @@ export function routeBodies(table: RouteTable): readonly RouteBody[] {
 }
 
 /** A route as the API shows it. */
-export function routeBodyOf({ route, order, listeners, routeConfig, virtualHost, domains, upstream }: PlacedRoute): RouteBody {
+export function routeBodyOf({ route, order, listeners, routeConfig, virtualHost, domains, upstream, coveredBy }: PlacedRoute): RouteBody {
   return {
     ...{ order, listeners: [...listeners], routeConfig, virtualHost, domains: [...domains] },
     match: { ...route.match },
     action: { ...route.action },
     service: upstream ?? null,
     origins: route.origins.map(origin => ({ ...origin })),
+    ...(coveredBy === undefined ? {} : { coveredBy: coveredBy.origins.map(origin => ({ ...origin })) }),
   }
 }

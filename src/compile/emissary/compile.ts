@@ -18,6 +18,7 @@ import type { CompileInput, CompileObject, CompileResult, Verdict } from './inpu
 import { compileListeners, takes } from './listeners.ts'
 import { Lookups } from './lookups.ts'
 import { type MappingRoute, mappingRoute } from './mapping-route.ts'
+import { noteCovered } from './note-covered.ts'
 import { compare } from './order.ts'
 import { readUpstream, type UpstreamContext } from './read-upstream.ts'
 import { Report } from './report.ts'
@@ -25,6 +26,7 @@ import { Resolvers } from './resolvers.ts'
 import { groupDefaults, withDefaults } from './module/mapping-defaults.ts'
 import { headerCase } from './module/http-options.ts'
 import { fixedNamespace, moduleErrors, noteLabels, readModule, setResolver } from './module/module.ts'
+import { type Probe, moduleProbes } from './module/probes.ts'
 import { redirectOf } from './route-options.ts'
 import { selects } from './selector.ts'
 import { compileHttpServices } from './services/http-services.ts'
@@ -102,6 +104,12 @@ interface Pass {
   readonly warnings: readonly string[]
 }
 
+/** What routes are made of. */
+interface Source extends Probe {
+  /** How the path is matched, where a Mapping has no words for it. */
+  readonly path?: IrMatch['path'] | undefined
+}
+
 function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lookups: Lookups): Steps<Pass> {
   const report = new Report()
   const strict = input.strictSelectors ?? true
@@ -127,12 +135,17 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
     clusters: serviceClusters,
   })
   noteLabels(module, http, report)
-  const mappings = [...ofKind('Mapping').map(mapping => ({ mapping, path: undefined })), ...ingress.mappings]
+  const mappings: readonly Source[] = [
+    ...ofKind('Mapping').map(mapping => ({ mapping })),
+    ...ingress.mappings,
+    ...moduleProbes(module, input, report),
+  ]
   const defaults = groupDefaults(module.config)
   const routes: MappingRoute[] = []
-  for (const { mapping, path } of mappings) {
+  for (const { mapping, path, answer } of mappings) {
     yield
-    for (const route of readMapping(mapping, module.config, upstreams, path))
+    const read = answer === undefined ? readMapping(mapping, module.config, upstreams, path) : [mappingRoute(mapping, { answer })]
+    for (const route of read)
       routes.push({
         ...route,
         groupDefaults: defaults,
@@ -160,6 +173,7 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
   for (const [secret, text] of secrets.notices) report.notice(secret, text)
   for (const route of adoption.orphans) report.unserve(route.mapping, orphanText(route, input.hostsDeclared))
   noteHosts(hostObjects, nodes, listeners, report)
+  yield* noteCovered(compiled.routeConfigs, routes, report)
   const used = new Set(compiled.listeners.length === 0 ? [] : serviceClusters.map(cluster => cluster.name))
   for (const { chains } of compiled.listeners)
     for (const { serve } of chains) if (serve.kind === 'tcp') for (const { cluster } of serve.clusters) used.add(cluster)

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { IrForward, IrRedirect } from '../../ir/route-action.ts'
+import type { IrAnswer, IrForward, IrRedirect } from '../../ir/route-action.ts'
 import type { IrRoute } from '../../ir/route-table.ts'
 import { refText } from '../../model/object-ref.ts'
 import type { Steps } from '../../model/steps.ts'
@@ -21,7 +21,7 @@ export interface RouteGroup {
 export interface GroupMember {
   readonly route: MappingRoute
   readonly share: Share
-  readonly action: IrForward | IrRedirect
+  readonly action: IrForward | IrRedirect | IrAnswer
 }
 
 /**
@@ -80,7 +80,7 @@ function makeGroup(all: readonly MappingRoute[], report: Report): readonly Route
     const share = shares[index]
     if (share === undefined) return []
     const { action } = route
-    return [{ route, share, action: action.kind === 'redirect' ? action : { ...action, ...forGroup } }]
+    return [{ route, share, action: action.kind === 'forward' ? { ...action, ...forGroup } : action }]
   })
   const headers = headerChanges(mappings)
   const cors = corsOf(decided)

@@ -24,6 +24,8 @@ export interface CompileInput {
   readonly now?: number
   /** For `$NAME` in a ConsulResolver's address. */
   readonly environment?: Readonly<Record<string, string | undefined>>
+  /** Where the admin API listens; 8877 when absent. */
+  readonly adminPort?: number
   /** Reads a small file of this machine; undefined offline, where nobody knows what will be there. */
   readonly readFile?: (path: string) => { readonly text: string } | { readonly problem: string }
   /** False: a Host adopts a Mapping if hostname or selector match, instead of both (DISABLE_STRICT_LABEL_SELECTORS). */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Checked } from '../../manifests/checked-object.ts'
-import type { IrForward, IrRedirect } from '../../ir/route-action.ts'
+import type { IrAnswer, IrForward, IrRedirect } from '../../ir/route-action.ts'
 import type { IrCluster, IrMatch, IrRoute, IrValueMatch } from '../../ir/route-table.ts'
 import { authorityRegex, covers } from './host-glob.ts'
 import { hashOf } from './clusters.ts'
@@ -17,9 +17,9 @@ export interface MappingRoute {
   /** Sorted by name; without the host. */
   readonly headers: readonly IrValueMatch[]
   readonly query: readonly IrValueMatch[]
-  /** Undefined: it redirects. */
+  /** Undefined: it does not forward. */
   readonly cluster: IrCluster | undefined
-  readonly action: IrForward | IrRedirect
+  readonly action: IrForward | IrRedirect | IrAnswer
   /** It gets copies of its group's requests, and answers none. */
   readonly shadow: boolean
   /** Mappings with equal keys on one Host are one group (emissary-resources.md 11, "Grouping"). */
@@ -49,8 +49,8 @@ export interface OrderKey {
 
 const defaultTimeoutMs = 3_000
 
-/** Where the requests of a Mapping go: a cluster, or elsewhere by the client's own feet. */
-export type Target = { readonly cluster: IrCluster } | { readonly redirect: IrRedirect }
+/** Where the requests of a Mapping go: a cluster, elsewhere by the client's own feet, or nowhere as Envoy answers them. */
+export type Target = { readonly cluster: IrCluster } | { readonly redirect: IrRedirect } | { readonly answer: IrAnswer }
 
 /** Reads a Mapping, given where its requests go. `path`: how its path is matched, where its own fields have no words for it. */
 export function mappingRoute(mapping: Checked<'Mapping'>, target: Target, path: IrMatch['path'] = pathOf(mapping)): MappingRoute {
@@ -84,13 +84,15 @@ export function mappingRoute(mapping: Checked<'Mapping'>, target: Target, path: 
     action:
       'redirect' in target
         ? target.redirect
-        : {
-            kind: 'forward',
-            cluster: target.cluster.name,
-            ...ownAction(mapping),
-            timeoutMs: spec.timeout_ms ?? defaultTimeoutMs,
-            ...(hash === undefined ? {} : { hash }),
-          },
+        : 'answer' in target
+          ? target.answer
+          : {
+              kind: 'forward',
+              cluster: target.cluster.name,
+              ...ownAction(mapping),
+              timeoutMs: spec.timeout_ms ?? defaultTimeoutMs,
+              ...(hash === undefined ? {} : { hash }),
+            },
     // A prefix of segments is another match than the plain one of the same text, which matches more and so comes after it.
     groupKey: JSON.stringify([spec.precedence ?? 0, spec.prefix, counted, query, ...(path.kind === 'segments' ? [path.kind] : [])]),
     order: {

@@ -94,8 +94,8 @@ function redirect(group: RouteGroup, domain: string, model: SecurityModel): read
 }
 
 function forwardServices({ services, action }: MappingRoute): Pick<IrRoute, 'filters' | 'descriptors'> {
-  // Routes that redirect ask nobody (emissary-resources.md 11, "Misc").
-  if (action.kind === 'redirect') return services?.whenRedirected ?? {}
+  // Routes that answer by themselves ask nobody (emissary-resources.md 11, "Misc").
+  if (action.kind !== 'forward') return services?.whenRedirected ?? {}
   return {
     ...(services?.filters === undefined ? {} : { filters: services.filters }),
     ...(services?.descriptors === undefined ? {} : { descriptors: services.descriptors }),

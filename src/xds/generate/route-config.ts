@@ -5,6 +5,7 @@ import {
   type IrForward,
   type IrHash,
   type IrHeaderChanges,
+  type IrHttpsRedirect,
   type IrRedirect,
 } from '../../ir/route-action.ts'
 import type { IrRoute, IrRouteConfig } from '../../ir/route-table.ts'
@@ -71,7 +72,7 @@ function route(given: IrRoute): PlainMessage {
     // So that Envoy's own config dump says where a route comes from.
     name: origins.map(refText).join(', '),
     match: routeMatch(match),
-    ...(action.kind === 'forward' ? { route: forward(action, given) } : { redirect: redirect(action) }),
+    ...actionOf(action, given),
     ...(headers === undefined ? {} : headerChanges(headers)),
     ...filterConfigs(given),
   }
@@ -106,7 +107,13 @@ function headerChanges({ addRequest, removeRequest, addResponse, removeResponse 
 
 const codes = { 301: 'MOVED_PERMANENTLY', 302: 'FOUND', 303: 'SEE_OTHER', 307: 'TEMPORARY_REDIRECT', 308: 'PERMANENT_REDIRECT' } as const
 
-function redirect(action: Exclude<IrRoute['action'], IrForward>): PlainMessage {
+function actionOf(action: IrRoute['action'], given: IrRoute): PlainMessage {
+  if (action.kind === 'forward') return { route: forward(action, given) }
+  if (action.kind === 'answer') return { directResponse: { status: action.status, body: { inlineString: action.body } } }
+  return { redirect: redirect(action) }
+}
+
+function redirect(action: IrRedirect | IrHttpsRedirect): PlainMessage {
   if (action.kind === 'https-redirect') return { httpsRedirect: true }
   return {
     schemeRedirect: action.scheme,

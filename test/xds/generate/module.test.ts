@@ -256,3 +256,13 @@ t.test('answers to errors, of all routes and of one; a limit of one Envoy', t =>
   })
   t.end()
 })
+
+t.test('an answer of Envoy itself', t => {
+  const route: IrRoute = { ...forward('/', 'a'), action: { kind: 'answer', status: 200, body: 'ok\n' } }
+  const { routes } = translate(tableOf([route], []), () => undefined) as unknown as { routes: { virtual_hosts: { routes: Json[] }[] }[] }
+  t.same(routes[0]?.virtual_hosts[0]?.routes[0], {
+    ...{ name: 'Mapping shop/web', match: { prefix: '/' } },
+    direct_response: { status: 200, body: { inline_string: 'ok\n' } },
+  })
+  t.end()
+})
