@@ -10,6 +10,7 @@ import { listen } from './compose/listen.ts'
 import { ManifestHost } from './compose/manifest-host.ts'
 import { ManifestSources } from './compose/manifest-sources.ts'
 import { Rejections } from './compose/rejections.ts'
+import { OwnListeners } from './compose/own-listeners.ts'
 import { startOwnEnvoy } from './compose/own-envoy.ts'
 import { keepTable } from './compose/last-known.ts'
 import { openOperate } from './compose/operate.ts'
@@ -77,7 +78,9 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   const startedAt = clock.wall()
   const metrics = createMetrics({ version })
 
+  const own = settings.envoy.mode === 'supervise' ? new OwnListeners() : undefined
   const table = new EndpointTable(() => scheduler.endpointsChanged(), {
+    ...(own !== undefined && { isGateway: own.has.bind(own) }),
     now: () => clock.now(),
     after: (ms, task) => systemTimers.after(ms, task),
     overrides: service => operate.overrides.of(service),
@@ -154,6 +157,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
       secrets.replace(result.secrets)
       table.follow(result.pools, clock.now())
       guards = poolGuards(result.pools)
+      if (own?.follow(result.table.listeners) === true) table.gatewayMoved(clock.now())
       table.settle()
     },
     isTentative,

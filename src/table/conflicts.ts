@@ -7,8 +7,12 @@ export const conflictKinds = [
   'weight-disagreement',
   'port-disagreement',
   'port-name-disagreement',
+  'protocol-disagreement',
+  'zone-disagreement',
   'identity-reuse',
+  'address-reuse',
   'sync-loop',
+  'gateway-loop',
   'address-in-two-services',
   'name-apart',
 ] as const
@@ -98,6 +102,17 @@ const rules: readonly Rule[] = [
       ),
   },
   {
+    kind: 'zone-disagreement',
+    severity: 'info',
+    text: 'sources place an instance in different zones; that of the most trusted one counts',
+    fix: 'call zones the same in all registries: a preference for the zone depends on it',
+    sides: evidence =>
+      differing(
+        evidence.filter(one => one.endpoint.locality.zone !== ''),
+        one => one.endpoint.locality.zone,
+      ),
+  },
+  {
     kind: 'identity-reuse',
     severity: 'warning',
     text: 'one source knows two instances at the same address and port: an address was given to another instance before the old one was taken out',
@@ -133,19 +148,50 @@ function within(pool: PoolView): readonly Conflict[] {
     }
     return count === 0 ? [] : [conflict(rule, [pool.service], count, members)]
   })
-  const ports = portDisagreement(pool)
-  return ports === undefined ? found : [...found, ports]
+  return [...found, ...[portDisagreement(pool), protocolDisagreement(pool), ...leftOut(pool)].filter(one => one !== undefined)]
 }
 
-/** Sources that know an address of the service under ports that do not meet. */
+/** Endpoints that the table leaves out by itself, as their reasons say. */
+function leftOut(pool: PoolView): readonly (Conflict | undefined)[] {
+  return standingConflicts.map(({ code, ...said }) => {
+    const found = pool.endpoints.filter(one => one.excluded === true && one.reasons.some(reason => reason.code === code))
+    const members = found
+      .slice(0, maxMembers)
+      .map(one => member(pool.service, one, one.winner.source, `instance ${one.winner.endpoint.id}`))
+    return found.length === 0 ? undefined : conflict({ kind: code, ...said }, [pool.service], found.length, members)
+  })
+}
+
+const standingConflicts = [
+  {
+    code: 'address-reuse',
+    severity: 'warning',
+    text: 'the address of an instance that its source does not vouch for at present was given to an instance of another service; it gets no requests',
+    fix: 'deregister the instance that is gone, or release what the guard holds (isthmus sources release-guard)',
+  },
+  {
+    code: 'gateway-loop',
+    severity: 'warning',
+    text: "an endpoint is the gateway's own listener: requests would come back for ever; it gets none",
+    fix: 'register the address of the service itself, or another port',
+  },
+] as const
+
+/**
+ * Sources that know an address of the service under ports that do not meet. Where a source gives each instance a port of its own, two ports at
+ * one address are two instances, unless both sources call them the same.
+ */
 function portDisagreement(pool: PoolView): Conflict | undefined {
   if (pool.sources.length < 2) return undefined
+  const dynamic = sourcesOfSeveralPorts(pool)
   const byAddress = Map.groupBy(pool.endpoints, endpoint => endpoint.address)
   const members: ConflictMember[] = []
   let count = 0
   for (const endpoints of byAddress.values()) {
     if (endpoints.length < 2 || endpoints.some(endpoint => new Set(endpoint.evidence.map(one => one.source)).size > 1)) continue
-    if (new Set(endpoints.map(endpoint => endpoint.winner.source)).size < 2) continue
+    const sources = new Set(endpoints.map(endpoint => endpoint.winner.source))
+    if (sources.size < 2 || (sources.intersection(dynamic).size > 0 && !haveOneName(endpoints))) continue
+    if (new Set(endpoints.map(endpoint => endpoint.port)).size < 2) continue
     count++
     if (members.length < maxMembers)
       for (const endpoint of endpoints)
@@ -155,6 +201,50 @@ function portDisagreement(pool: PoolView): Conflict | undefined {
   const text = 'sources know an address under different ports: it counts as that many endpoints'
   const fix = 'register the same port everywhere, or name the port of each member in a ServicePool'
   return conflict({ kind: 'port-disagreement', severity: 'warning', text, fix }, [pool.service], count, members)
+}
+
+/** Sources that know endpoints of the service under more than one port. */
+function sourcesOfSeveralPorts({ endpoints }: PoolView): ReadonlySet<string> {
+  const first = new Map<string, number>()
+  const several = new Set<string>()
+  for (const { port, evidence } of endpoints) {
+    for (const { source } of evidence) {
+      const known = first.get(source)
+      if (known === undefined) first.set(source, port)
+      else if (known !== port) several.add(source)
+    }
+  }
+  return several
+}
+
+/** Whether two sources call an instance the same. */
+function haveOneName(endpoints: readonly PoolEndpoint[]): boolean {
+  const sourceOf = new Map<string, string>()
+  return endpoints.some(({ winner: { source, endpoint } }) => {
+    const other = sourceOf.get(endpoint.id)
+    sourceOf.set(endpoint.id, source)
+    return other !== undefined && other !== source
+  })
+}
+
+/** One port that one source takes for TCP and another for UDP. */
+function protocolDisagreement(pool: PoolView): Conflict | undefined {
+  if (pool.sources.length < 2) return undefined
+  const members: ConflictMember[] = []
+  let count = 0
+  for (const [index, endpoint] of pool.endpoints.entries()) {
+    // The pool's order puts the two beside each other.
+    const other = pool.endpoints[index + 1]
+    if (other?.address !== endpoint.address || other.port !== endpoint.port) continue
+    if (endpoint.evidence.some(a => other.evidence.some(b => a.source === b.source))) continue
+    count++
+    if (members.length >= maxMembers) continue
+    for (const one of [endpoint, other]) members.push(member(pool.service, one, one.winner.source, one.protocol))
+  }
+  if (count === 0) return undefined
+  const text = 'one source takes a port for TCP, another for UDP: it counts as two endpoints, and requests go to the TCP one'
+  const fix = 'register the right protocol in both'
+  return conflict({ kind: 'protocol-disagreement', severity: 'info', text, fix }, [pool.service], count, members)
 }
 
 /** Addresses that two services have, known to different sources: a name that differs between registries, or an address that was reused. */

@@ -1,13 +1,15 @@
 import { applyOverride } from './apply-override.ts'
+import { bar } from './bar.ts'
 import { decide } from './decide.ts'
 import { placeIn } from './place-in.ts'
 import type { Evidence, PoolEndpoint } from './pool-view.ts'
 
 /** The endpoint as a part of its evidence alone describes it, best first and not empty; what a pool or an operator said about it stays. */
 export function decideAgain(endpoint: PoolEndpoint, evidence: readonly Evidence[]): PoolEndpoint {
-  const { member, override, goneAt } = endpoint
+  const { member, override, barred, goneAt } = endpoint
   const decided = decide(endpoint, evidence)
-  const placed = member === undefined ? decided : placeIn(member, decided)
+  const known = barred === undefined ? decided : bar(decided, barred)
+  const placed = member === undefined ? known : placeIn(member, known)
   const seen: PoolEndpoint = goneAt === undefined ? placed : Object.freeze({ ...placed, goneAt, health: 'draining' })
   return override === undefined ? seen : applyOverride(seen, override)
 }

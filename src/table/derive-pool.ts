@@ -1,6 +1,7 @@
 import type { PoolMember, PoolRule } from '../model/pool-rule.ts'
 import type { ServiceKey } from '../model/service-key.ts'
 import { applyOverride } from './apply-override.ts'
+import { bar } from './bar.ts'
 import { decide } from './decide.ts'
 import { type Candidate, candidatesOf, joinCandidates, type Selections } from './members.ts'
 import { placeIn } from './place-in.ts'
@@ -82,15 +83,23 @@ function join(
     const same = end === index + 1 ? undefined : candidates.slice(index, end)
     const { member, evidence } = same === undefined ? first : joinCandidates(same, ranked, trust)
     const override = same === undefined ? first.at.override : same.find(one => one.at.override !== undefined)?.at.override
+    const { barred } = first.at
     index = end
     let order = -1
     while (from < former.length && (order = comparePlaces(former[from] as PoolEndpoint, first.at)) < 0) from++
     const old = order === 0 ? former[from] : undefined
-    if (old !== undefined && old.member === member && old.override === override && sameItems(old.evidence, evidence)) {
+    if (
+      old !== undefined &&
+      old.member === member &&
+      old.override === override &&
+      old.barred === barred &&
+      sameItems(old.evidence, evidence)
+    ) {
       joined.push(old)
       continue
     }
-    const made = placeIn(member, decide(first.at, evidence))
+    const decided = decide(first.at, evidence)
+    const made = placeIn(member, barred === undefined || override?.action === 'pin' ? decided : bar(decided, barred))
     joined.push(override === undefined ? made : applyOverride(made, override))
   }
   return sameItems(joined, former) ? former : Object.freeze(joined)

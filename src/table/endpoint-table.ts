@@ -8,6 +8,7 @@ import { joinFamilies } from './join-families.ts'
 import { mergePool, rerank } from './merge.ts'
 import { changesOf, copyOf, type Pool, type Shard } from './pool-groups.ts'
 import type { PoolView, TableChange, TableReader } from './reader.ts'
+import { type MergedChange, ReusedAddresses } from './reused-addresses.ts'
 import { basesOf, type RuledPool, RuledPools } from './ruled-pools.ts'
 import { type Trust, trustOrder } from './trust.ts'
 
@@ -24,7 +25,12 @@ export interface TableGiven {
   readonly overrides?: (service: ServiceKey) => ReadonlyMap<string, Override> | undefined
   /** Names or types of sources, most trusted first; those that it leaves out follow in the usual order. */
   readonly trust?: readonly string[]
+  /** Whether the gateway itself listens at an address and port; whoever changes that tells by `gatewayMoved`. */
+  readonly isGateway?: (address: string, port: number) => boolean
 }
+
+/** A request that is sent there comes back for ever. */
+const ownListener = Object.freeze({ code: 'gateway-loop', text: "it is the gateway's own listener" })
 
 /** Without time nothing lingers: what is gone is gone at once. */
 const timeless: TableGiven = { now: () => 0, after: () => () => undefined }
@@ -44,6 +50,7 @@ export class EndpointTable implements TableReader {
   /** Sources of which nothing was read of late. */
   readonly #stale = new Set<string>()
   readonly #trust: Trust
+  #reused = new ReusedAddresses()
   #ruled = new RuledPools()
   /** Pools with endpoints that drain, and when the first of each is to be dropped. */
   readonly #lingering = new Map<RuledPool, number>()
@@ -142,11 +149,12 @@ export class EndpointTable implements TableReader {
    */
   fork(overrides: NonNullable<TableGiven['overrides']>): EndpointTable {
     this.settle()
-    const { trust } = this.#given
-    const copy = new EndpointTable(() => undefined, { ...timeless, overrides, ...(trust !== undefined && { trust }) })
+    const { now, after } = timeless
+    const copy = new EndpointTable(() => undefined, { ...this.#given, now, after, overrides })
     for (const pool of this.#pools.values()) copy.#pools.set(pool.service, copyOf(pool))
     for (const source of this.#stale) copy.#stale.add(source)
     copy.#ruled = this.#ruled.fork()
+    copy.#reused = this.#reused.fork()
     copy.#revision = this.#revision
     copy.#endpoints = this.#endpoints
     return copy
@@ -174,6 +182,12 @@ export class EndpointTable implements TableReader {
   /** The groups that a source has under a key. */
   groupsIn(source: string, service: ServiceKey): readonly EndpointGroup[] {
     return [...(this.#pools.get(service)?.shards.get(source)?.groups.values() ?? [])]
+  }
+
+  /** The gateway listens elsewhere than before. */
+  gatewayMoved(receivedAt: number): void {
+    for (const pool of this.#pools.values()) this.#dirty.add(pool)
+    this.#mark(receivedAt)
   }
 
   /** Forgets the timer of draining endpoints. */
@@ -253,15 +267,13 @@ export class EndpointTable implements TableReader {
     const receivedAt = this.#dirtySince
     const pools: TableChange['pools'][number][] = []
     const now = this.#given.now()
+    const merges = [...this.#dirty].map(pool => this.#merge(pool))
+    for (const loser of this.#reused.note(merges, service => this.#pools.get(service)?.joined)) this.#dirty.add(this.#entry(loser))
     for (const pool of this.#dirty) {
-      const former = pool.isRanked === false && pool.merged !== undefined ? rerank(pool.merged, this.#trust) : pool.merged
-      pool.merged = mergePool(pool.service, former, changesOf(pool), [...pool.shards.keys()].sort(), this.#trust)
-      pool.joined = joinFamilies(pool.merged, pool.joined, this.#trust)
-      pool.touched = undefined
-      pool.isRanked = true
+      if (pool.joined === undefined) continue
       const hidden = this.#ruled.get(pool.service) !== undefined
       const before = pool.view
-      const after = finishPool(pool.joined, before, this.#finish(pool.service, 0, now))
+      const after = finishPool(pool.joined, before, this.#finish(pool.service, 0, now, this.#barred(pool.service)))
       if (after === before) continue
       pool.view = after
       this.#ruled.touch(pool.service)
@@ -288,13 +300,31 @@ export class EndpointTable implements TableReader {
     for (const listener of this.#listeners) listener(change)
   }
 
+  /** Brings the merge of a pool up to date. */
+  #merge(pool: Pool): MergedChange {
+    const before = pool.joined
+    const former = pool.isRanked === false && pool.merged !== undefined ? rerank(pool.merged, this.#trust) : pool.merged
+    pool.merged = mergePool(pool.service, former, changesOf(pool), [...pool.shards.keys()].sort(), this.#trust)
+    pool.joined = joinFamilies(pool.merged, before, this.#trust)
+    pool.touched = undefined
+    pool.isRanked = true
+    return { before, after: pool.joined }
+  }
+
   #tell(pools: TableChange['pools'][number][], before: PoolView | undefined, after: PoolView): void {
     this.#endpoints += after.endpoints.length - (before?.endpoints.length ?? 0)
     pools.push({ before, after })
   }
 
-  #finish(service: ServiceKey, drainMs: number, now: number): Finish {
-    return { overrides: this.#given.overrides?.(service), drainMs, now }
+  #finish(service: ServiceKey, drainMs: number, now: number, barred?: Finish['barred']): Finish {
+    return { overrides: this.#given.overrides?.(service), barred, drainMs, now }
+  }
+
+  /** What is known against endpoints of a service. */
+  #barred(service: ServiceKey): Finish['barred'] {
+    const { isGateway } = this.#given
+    if (isGateway === undefined && this.#reused.isEmpty) return undefined
+    return one => (isGateway?.(one.address, one.port) === true ? ownListener : this.#reused.reasonFor(service, one))
   }
 
   /** Sets the one timer to the first endpoint that is to be dropped. */

@@ -1,6 +1,7 @@
 import type { Override } from '../model/override.ts'
 import type { Reason } from '../model/reason.ts'
 import { applyOverride } from './apply-override.ts'
+import { bar } from './bar.ts'
 import { comparePlaces } from './pool-order.ts'
 import type { PoolEndpoint, PoolView } from './pool-view.ts'
 
@@ -8,6 +9,8 @@ import type { PoolEndpoint, PoolView } from './pool-view.ts'
 export interface Finish {
   /** By `addressKey`. */
   readonly overrides: ReadonlyMap<string, Override> | undefined
+  /** Why an endpoint is not what its sources take it for; undefined: nothing is known against any. The same reason is the same object. */
+  readonly barred?: ((endpoint: PoolEndpoint) => Reason | undefined) | undefined
   /** How long an endpoint that nobody names any more drains (ms). */
   readonly drainMs: number
   /** ms of the table's clock. */
@@ -25,9 +28,9 @@ export function addressKey({ address, port }: { readonly address: string; readon
  * @param former the last view this gave
  */
 export function finishPool(merged: PoolView, former: PoolView | undefined, finish: Finish): PoolView {
-  const { overrides, drainMs, now } = finish
+  const { overrides, barred, drainMs, now } = finish
   const lingering = former !== undefined && (drainMs > 0 || former.endpoints.some(one => one.goneAt !== undefined))
-  if ((overrides === undefined || overrides.size === 0) && !lingering) return merged
+  if ((overrides === undefined || overrides.size === 0) && barred === undefined && !lingering) return merged
   const old = former?.endpoints ?? []
   const finished: PoolEndpoint[] = []
   let from = 0
@@ -37,7 +40,9 @@ export function finishPool(merged: PoolView, former: PoolView | undefined, finis
     const before = old[from]
     const known = before !== undefined && comparePlaces(before, endpoint) === 0 ? before : undefined
     if (known !== undefined) from++
-    finished.push(overridden(endpoint, known, overrides === undefined ? undefined : overrideOf(endpoint, overrides)))
+    const override = overrides === undefined ? undefined : overrideOf(endpoint, overrides)
+    // An operator who pins an endpoint knows better.
+    finished.push(decided(endpoint, known, override, override?.action === 'pin' ? undefined : barred?.(endpoint)))
   }
   for (; from < old.length; from++) linger(finished, old[from] as PoolEndpoint, drainMs, now)
   if (sameItems(finished, merged.endpoints)) return merged
@@ -77,14 +82,23 @@ function overrideOf(endpoint: PoolEndpoint, overrides: ReadonlyMap<string, Overr
   return additionalAddresses.map(address => overrides.get(addressKey({ address, port }))).find(one => one !== undefined)
 }
 
-function overridden(endpoint: PoolEndpoint, before: PoolEndpoint | undefined, override: Override | undefined): PoolEndpoint {
-  if (override === undefined) return endpoint
+function decided(
+  endpoint: PoolEndpoint,
+  before: PoolEndpoint | undefined,
+  override: Override | undefined,
+  barred: Reason | undefined,
+): PoolEndpoint {
+  if (override === undefined && barred === undefined) return endpoint
   const same =
-    before?.override === override &&
+    before !== undefined &&
+    before.override === override &&
+    before.barred === barred &&
     before.evidence === endpoint.evidence &&
     before.member === endpoint.member &&
     before.goneAt === undefined
-  return same ? before : applyOverride(endpoint, override)
+  if (same) return before
+  const seen = barred === undefined ? endpoint : bar(endpoint, barred)
+  return override === undefined ? seen : applyOverride(seen, override)
 }
 
 function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {

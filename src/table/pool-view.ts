@@ -35,6 +35,8 @@ export interface PoolEndpoint {
   readonly member?: PoolMember
   /** Envoy is not told of it; the reasons say why. */
   readonly excluded?: true
+  /** Why it is left out whatever its sources say of it: it is not what they take it for. */
+  readonly barred?: Reason
   /** What an operator decided about it. */
   readonly override?: Override
   /** No source names it any more: it drains, and is dropped at this time of the table's clock (ms). Its evidence is the last there was. */

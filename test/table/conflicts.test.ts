@@ -27,6 +27,7 @@ function kinds(table: EndpointTable): readonly string[] {
 
 t.test('what sources of one service do not agree on (discovery.md 7.4)', async t => {
   const ill: Given = { health: 'unhealthy' }
+  const zone = (name: string): Given => ({ locality: { region: '', zone: name, subzone: '' } })
   const table: readonly [string, Record<string, readonly Given[]>, readonly string[]][] = [
     ['agreement', { 'dc1:consul a/web': [{}], 'vms:vm a/web': [{}] }, []],
     ['health', { 'dc1:consul a/web': [{}], 'vms:vm a/web': [ill] }, ['warning health-disagreement:a/web 1']],
@@ -39,6 +40,20 @@ t.test('what sources of one service do not agree on (discovery.md 7.4)', async t
     ],
     ['a port without a name is no name', { 'dc1:consul a/web': [{ portName: 'http' }], 'vms:vm a/web': [{}] }, []],
     ['port', { 'dc1:consul a/web': [{ port: 81 }], 'vms:vm a/web': [{}] }, ['warning port-disagreement:a/web 1']],
+    [
+      'a port for each instance is no disagreement',
+      { 'dc1:consul a/web': [{ port: 20001 }, { port: 20002 }], 'vms:vm a/web': [{ port: 20003, id: 'other' }] },
+      [],
+    ],
+    [
+      'unless both call the instance the same',
+      { 'dc1:consul a/web': [{ port: 20001 }, { port: 20002 }], 'vms:vm a/web': [{ port: 20003 }] },
+      ['warning port-disagreement:a/web 1'],
+    ],
+    ['protocol', { 'dc1:consul a/web': [{ protocol: 'udp' }], 'vms:vm a/web': [{}] }, ['info protocol-disagreement:a/web 1']],
+    ['a source that has both means both', { 'dc1:consul a/web': [{ protocol: 'udp' }, {}], 'vms:vm a/web': [{}] }, []],
+    ['zone', { 'dc1:consul a/web': [zone('a')], 'vms:vm a/web': [zone('b')] }, ['info zone-disagreement:a/web 1']],
+    ['no zone is no zone', { 'dc1:consul a/web': [zone('a')], 'vms:vm a/web': [{}] }, []],
     ['two ports of one source are two ports', { 'dc1:consul a/web': [{ port: 81 }, {}] }, []],
     ['an address given to another instance', { 'dc1:consul a/web': [{ id: 'old' }, { id: 'new' }] }, ['warning identity-reuse:a/web 1']],
     [

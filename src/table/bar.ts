@@ -1,0 +1,7 @@
+import type { Reason } from '../model/reason.ts'
+import type { PoolEndpoint } from './pool-view.ts'
+
+/** The endpoint, left out for a reason. */
+export function bar(endpoint: PoolEndpoint, barred: Reason): PoolEndpoint {
+  return Object.freeze({ ...endpoint, barred, excluded: true, reasons: Object.freeze([...endpoint.reasons, barred]) })
+}
