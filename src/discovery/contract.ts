@@ -63,6 +63,8 @@ export interface WatchCounts {
   /** Watches that were begun. */
   readonly watches: number
   readonly failures: number
+  /** Versions to go on from that the server had forgotten, so that everything was read again. */
+  readonly expired: number
   /** Watches that were silent for too long. */
   readonly stalls: number
   /** Objects that a list found to be other than the watch had said. */

@@ -44,7 +44,11 @@ export function observeReaders(registry: Registry, readers: MetricReaders): void
     for (const source of readers.sources.statuses())
       for (const state of sourceStates) states.set({ source: source.name, state }, source.state === state ? 1 : 0)
   })
-  const watched = (name: string, help: string, count: 'objects' | 'events' | 'lists' | 'watches' | 'failures' | 'stalls' | 'drift'): void =>
+  const watched = (
+    name: string,
+    help: string,
+    count: 'objects' | 'events' | 'lists' | 'watches' | 'failures' | 'expired' | 'stalls' | 'drift',
+  ): void =>
     void gauge(`source_watch_${name}`, help, ['source', 'resource'], counts => {
       for (const source of readers.sources.statuses())
         for (const watch of source.watches ?? []) counts.set({ source: source.name, resource: watch.resource }, watch[count])
@@ -54,6 +58,7 @@ export function observeReaders(registry: Registry, readers: MetricReaders): void
   watched('lists', 'Complete reads since the source was started.', 'lists')
   watched('starts', 'Watches begun since the source was started.', 'watches')
   watched('failures', 'Failed reads and watches since the source was started.', 'failures')
+  watched('expired', 'Versions to watch from that the server had forgotten (410), since the source was started.', 'expired')
   watched('stalls', 'Watches given up for their silence since the source was started.', 'stalls')
   watched('drift', 'Objects that a list found to be other than the watch had said, since the source was started.', 'drift')
   gauge('endpoints', 'Endpoints of the table by the source that decides about them.', ['source', 'health'], endpoints => {
