@@ -87,7 +87,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     ...(settings.trust !== undefined && { trust: settings.trust }),
   })
   const state = openState(settings, clock, log)
-  const operate = openOperate({ state, clock, log, table, settings })
+  const operate = openOperate({ state, clock, random, log, table, settings })
   const kept = keepTable(table, { settings, state, clock, log })
   const knowledge = new TableKnowledge(
     table,
@@ -351,7 +351,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     objects.stop()
     table.close()
     await Promise.all([admin.close(), agents?.close(), xds.close(drainMs)])
-    state.close()
+    await state.close()
     views.close()
     metrics.close()
   }

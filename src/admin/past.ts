@@ -24,13 +24,13 @@ export function pastTime(text: string, parameter: string, now: number): number {
  * The endpoints of a service as they were.
  * @throws IsthmusError `request-invalid` for a time before the ledger begins, `service-unknown`
  */
-export function endpointsAt({ ledger, table }: AdminReaders, service: ServiceKey, time: number): readonly SeenEndpoint[] {
-  if (table.pool(service) === undefined && ledger.entries({ service, limit: 1 }).length === 0)
+export async function endpointsAt({ ledger, table }: AdminReaders, service: ServiceKey, time: number): Promise<readonly SeenEndpoint[]> {
+  if (table.pool(service) === undefined && (await ledger.entries({ service, limit: 1 })).length === 0)
     throw new IsthmusError('service-unknown', `neither a source nor the ledger knows the service ${service}`)
-  const state = ledger.at(service, time)
+  const state = await ledger.at(service, time)
   if (state === undefined)
     throw invalid(
-      `the ledger reaches back to ${new Date(ledger.reachesBackTo).toISOString()} only, not to ${new Date(time).toISOString()}; see ledger in the settings`,
+      `the ledger reaches back to ${new Date((await ledger.extent()).since).toISOString()} only, not to ${new Date(time).toISOString()}; see ledger in the settings`,
     )
   return state
 }

@@ -4,7 +4,8 @@ import { addressRules } from '../discovery/address-rules.ts'
 import { guardBounds } from '../discovery/guard-bounds.ts'
 import type { GroupSink } from '../discovery/guarded-sink.ts'
 import type { KnownBefore } from '../discovery/source-run.ts'
-import { LastKnownGood, lastKnownGoodPart } from '../discovery/last-known-good.ts'
+import { LastKnownGood } from '../discovery/last-known-good.ts'
+import { lastKnownGoodPart } from '../discovery/last-known-good-store.ts'
 import type { SourceStatus } from '../discovery/status.ts'
 import { errorText } from '../model/errors.ts'
 import type { Settings, SourceSettings } from '../settings/settings.ts'
@@ -15,13 +16,15 @@ import type { State } from './state.ts'
 export interface KeptTable {
   readonly sink: GroupSink
   /** What was known of a source before the start. */
-  recall(one: SourceSettings): KnownBefore | undefined
+  recall(one: SourceSettings): Promise<KnownBefore | undefined>
   /** The source was taken out of the settings. */
   forget(source: string): void
   /** Keeps noting, until the signal aborts, that what is kept is still true. */
   follow(statuses: () => readonly SourceStatus[], signal: AbortSignal): void
 }
 
+/** From a change to its write: a group that changes all the time is written that often. */
+const delayMs = 2000
 /** Ages of what is kept are right to this. */
 const refreshMs = 60_000
 
@@ -34,11 +37,12 @@ export interface KeepGiven {
 
 /** Keeps what goes into the table in the embedded database; with `state.path: ":memory:"` nothing is kept. */
 export function keepTable(table: EndpointTable, { settings, state, clock, log }: KeepGiven): KeptTable {
-  if (settings.state.path === ':memory:') return { sink: table, recall: () => undefined, forget: () => undefined, follow: () => undefined }
+  if (settings.state.path === ':memory:')
+    return { sink: table, recall: () => Promise.resolve(undefined), forget: () => undefined, follow: () => undefined }
   let statuses: () => readonly SourceStatus[] = () => []
   const kept = new LastKnownGood({
-    database: state.database(lastKnownGoodPart),
-    writer: write => state.writeBehind(lastKnownGoodPart, write),
+    store: state.store(lastKnownGoodPart, undefined),
+    writer: write => state.writeBehind(lastKnownGoodPart, write, delayMs),
     group: (source, id) => table.group(source, id),
     confirmedAt: source => {
       const status = statuses().find(one => one.name === source)
@@ -47,9 +51,9 @@ export function keepTable(table: EndpointTable, { settings, state, clock, log }:
   })
   let isTidy = false
   /** Sources that were taken out of the settings while the gateway was down. By then those that objects ask for run, too. */
-  const tidy = (): void => {
+  const tidy = async (): Promise<void> => {
     try {
-      kept.keepOnly(new Set(statuses().map(one => one.name)))
+      await kept.keepOnly(statuses().map(one => one.name))
     } catch (error) {
       log.error({ code: 'state-unusable' }, errorText(error))
     }
@@ -67,13 +71,16 @@ export function keepTable(table: EndpointTable, { settings, state, clock, log }:
       countOf: source => table.countOf(source),
       setStale: (source, isStale, receivedAt) => table.setStale(source, isStale, receivedAt),
     },
-    recall(one) {
+    async recall(one) {
       const maxAgeMs = guardBounds(one.guards).maxStaleSeconds * 1000
       const told = createHash('sha256')
         .update(JSON.stringify([one.type, one.namespace, one.own]))
         .digest('base64url')
       try {
-        const recall = kept.recall({ name: one.name, settings: told, maxAgeMs, admitAddress: addressRules(one.addresses) }, clock.wall())
+        const recall = await kept.recall(
+          { name: one.name, settings: told, maxAgeMs, admitAddress: addressRules(one.addresses) },
+          clock.wall(),
+        )
         if (recall === undefined) return undefined
         if ('reason' in recall) {
           log.warn({ source: one.name }, recall.reason)
@@ -101,7 +108,7 @@ export function keepTable(table: EndpointTable, { settings, state, clock, log }:
           kept.refresh()
           if (isTidy) continue
           isTidy = true
-          tidy()
+          await tidy()
         }
       })()
     },

@@ -1,14 +1,15 @@
 import type { Clock, SourceLog } from '../discovery/contract.ts'
 import { Overrides, overridesPart } from '../operate/overrides.ts'
-import { Ledger, ledgerPart } from '../operate/ledger.ts'
+import { Ledger } from '../operate/ledger.ts'
+import { ledgerPart } from '../operate/ledger-store.ts'
 import type { Settings } from '../settings/settings.ts'
-import { errorText } from '../model/errors.ts'
 import type { EndpointTable } from '../table/endpoint-table.ts'
 import type { State } from './state.ts'
 
 export interface OperateGiven {
   readonly state: State
   readonly clock: Clock
+  readonly random: () => number
   readonly log: SourceLog
   readonly table: EndpointTable
   readonly settings: Pick<Settings, 'ledger'>
@@ -25,19 +26,23 @@ export interface Operate {
   stop(): void
 }
 
-export function openOperate({ state, clock, log, table, settings }: OperateGiven): Operate {
+/** From a change to its entry: soon, for those who follow the ledger, and so that what it looked like before is not held for long. */
+const ledgerDelayMs = 50
+/** What could not be written at once. */
+const overridesDelayMs = 1000
+
+export function openOperate({ state, clock, random, log, table, settings }: OperateGiven): Operate {
   const ledger = new Ledger({
     clock,
-    database: state.database(ledgerPart),
-    writer: write => state.writeBehind(ledgerPart, write),
-    maxAgeMs: settings.ledger.days * 86_400_000,
-    maxBytes: settings.ledger.megabytes * 1_000_000,
+    random,
+    store: state.store(ledgerPart, { maxAgeMs: settings.ledger.days * 86_400_000, maxBytes: settings.ledger.megabytes * 1_000_000 }),
+    writer: write => state.writeBehind(ledgerPart, write, ledgerDelayMs),
   })
   const overrides = new Overrides({
     clock,
     log,
     database: state.database(overridesPart),
-    writer: write => state.writeBehind(overridesPart, write),
+    writer: write => state.writeBehind(overridesPart, write, overridesDelayMs),
     changed: services => table.overridesChanged(services, clock.now()),
     record({ what, override, actor }) {
       const { id, service, address, port, action, reason } = override
@@ -50,13 +55,11 @@ export function openOperate({ state, clock, log, table, settings }: OperateGiven
     overrides,
     ledger,
     start: () => overrides.load(),
-    settled() {
-      try {
-        ledger.settle(new Set([...table.pools()].map(pool => pool.service)), table.revision)
-      } catch (error) {
-        log.error({ code: 'state-unusable', part: ledgerPart.name }, errorText(error))
-      }
-    },
+    settled: () =>
+      ledger.settle(
+        [...table.pools()].map(pool => pool.service),
+        table.revision,
+      ),
     stop: () => overrides.close(),
   }
 }

@@ -13,7 +13,7 @@ export interface SourcesGiven {
   readonly plugins: readonly SourcePlugin[]
   readonly log: SourceLog
   /** What was known of a source before the start. */
-  readonly recall: (one: SourceSettings) => KnownBefore | undefined
+  readonly recall: (one: SourceSettings) => Promise<KnownBefore | undefined>
   readonly forget: (source: string) => void
   readonly environment: Readonly<Record<string, string | undefined>>
 }
@@ -98,7 +98,7 @@ export class Sources {
     }
     for (const { one, settings, source } of opened) {
       const isRunning = this.#open.has(one.name)
-      const known = recall(one)
+      const known = await recall(one)
       this.#open.set(one.name, { settings, source })
       if (isRunning) await host.replace(source)
       else host.add(known === undefined ? source : { ...source, known })

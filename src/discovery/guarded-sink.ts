@@ -3,6 +3,7 @@ import { agedGroup } from './aged-group.ts'
 import type { Clock, RemovalCause } from './contract.ts'
 import { type GuardedTable, type GuardHold, SourceGuard } from './guard.ts'
 import type { GuardBounds } from './guard-bounds.ts'
+import { keepSame } from './keep-same.ts'
 import type { ServiceKey } from '../model/service-key.ts'
 
 /** Where a source's groups go: the endpoint table. */
@@ -46,10 +47,11 @@ export class GuardedSink {
   emit(groups: readonly EndpointGroup[], receivedAt: number, cause: RemovalCause): void {
     const { source, sink, clock } = this.#given
     if (this.#aged.size > 0) this.renew()
-    const passed = this.#guard.pass(groups, cause, clock.now())
+    const said = groups.map(group => keepSame(sink.group(source.name, group.id), group))
+    const passed = this.#guard.pass(said, cause, clock.now())
     sink.apply(source, passed, receivedAt)
     // The same list: nothing is held that was not held before.
-    if (passed !== groups) this.#schedule()
+    if (passed !== said) this.#schedule()
   }
 
   /** A read that began at `begunAt` is complete: what it did not repeat goes, through the guard. Gives how many groups. */

@@ -21,7 +21,7 @@ export interface OverridesGiven {
   readonly log: SourceLog
   readonly database: Database
   /** For what could not be written at once. */
-  readonly writer: (write: () => boolean) => WriteBehind
+  readonly writer: (write: () => Promise<boolean>) => WriteBehind
   /** Endpoints of these services are to be judged anew. */
   readonly changed: (services: readonly ServiceKey[]) => void
   /** Is told of every decision, before the endpoints follow. */
@@ -63,7 +63,7 @@ export class Overrides implements OverrideDesk {
 
   constructor(given: OverridesGiven) {
     this.#given = given
-    this.#writer = given.writer(() => this.#write())
+    this.#writer = given.writer(() => Promise.resolve().then(() => this.#write()))
   }
 
   /** Reads what was kept; what ended meanwhile is dropped. Without a usable database it begins with nothing, and says so. */

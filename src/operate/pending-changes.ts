@@ -1,9 +1,10 @@
 import type { ServiceKey } from '../model/service-key.ts'
-import { causeOf, changesBetween, type LedgerEvent, seen } from '../table/ledger.ts'
+import { causeOf, changesBetween, placeKey, seen } from '../table/ledger.ts'
 import type { PoolView, TableChange } from '../table/reader.ts'
+import type { LedgerNote } from './ledger-store.ts'
 
-/** What waits to be written: an event as it is, or two views whose difference is still to be found. */
-export type Pending = { readonly event: LedgerEvent } | PendingChange
+/** What waits to be written: a note as it is, or two views whose difference is still to be found. */
+export type Pending = { readonly note: LedgerNote } | PendingChange
 
 /** From here on changes of one service are told in one. */
 const plenty = 20_000
@@ -28,21 +29,18 @@ export class PendingChange {
     return this.#before !== undefined
   }
 
-  meta(): Pick<LedgerEvent, 'at' | 'revision' | 'service'> & { readonly merged?: number } {
-    const { at, revision, count } = this.change
-    return { at, revision, service: this.service, ...(count === 1 ? {} : { merged: count }) }
-  }
-
   /** Undefined when no endpoint differs. */
-  find(): LedgerEvent | undefined {
+  find(): LedgerNote | undefined {
     const changes = changesBetween(this.#before, this.change.after)
-    if (changes.length === 0) return undefined
+    if (changes.length === 0 && this.hasBefore) return undefined
+    const { at, revision, count } = this.change
     const { cause, sources, overrides, actor } = causeOf(this.#before, this.change.after, changes)
     return {
-      ...this.meta(),
-      ...{ cause, sources, text: '' },
+      ...{ at, revision, service: this.service, cause, sources, text: '' },
+      ...(count === 1 ? {} : { merged: count }),
       actor: actor ?? overrides.map(this.#actorOf).find(one => one !== undefined),
-      before: changes.flatMap(({ before }) => (before === undefined ? [] : [seen(before)])),
+      // Without a view before, what the ledger knows is what it was.
+      ...(this.hasBefore ? { gone: changes.flatMap(({ before }) => (before === undefined ? [] : [placeKey(before)])) } : {}),
       after: changes.flatMap(({ after }) => (after === undefined ? [] : [seen(after)])),
     }
   }
@@ -65,11 +63,6 @@ export class PendingChanges {
     return this.#queue.length - this.#head
   }
 
-  /** Whether a change of the service waits. */
-  has(service: ServiceKey): boolean {
-    return this.#lastOf.has(service)
-  }
-
   note(change: TableChange, at: number): void {
     for (const { before, after } of change.pools) {
       const waiting = this.size >= plenty ? this.#lastOf.get(after.service) : undefined
@@ -84,17 +77,17 @@ export class PendingChanges {
   }
 
   /** @param override the one that ended by it */
-  record(event: LedgerEvent, override?: string): void {
+  record(note: LedgerNote, override?: string): void {
     if (this.#events >= maxEvents) {
       this.#lost++
       return
     }
-    if (override !== undefined && event.actor !== undefined) {
+    if (override !== undefined && note.actor !== undefined) {
       if (this.#endedBy.size > maxEvents) this.#endedBy.clear()
-      this.#endedBy.set(override, event.actor)
+      this.#endedBy.set(override, note.actor)
     }
     this.#events++
-    this.#queue.push({ event })
+    this.#queue.push({ note })
   }
 
   /** The oldest; undefined: nothing waits. */
@@ -118,15 +111,9 @@ export class PendingChanges {
     if (this.#lost > 0) {
       const text = `${String(this.#lost)} entries were given up because they could not be written`
       this.#lost = 0
-      this.record({ ...next.event, service: undefined, cause: 'lost', sources: [], actor: undefined, text, before: [], after: [] })
+      const { at, revision } = next.note
+      this.record({ at, revision, service: undefined, cause: 'lost', sources: [], actor: undefined, text })
     }
     return next
-  }
-
-  /** What was taken could not be written: it is the oldest again. */
-  giveBack(taken: readonly Pending[]): void {
-    this.#queue = [...taken, ...this.#queue.slice(this.#head)]
-    this.#head = 0
-    for (const one of taken) if (!(one instanceof PendingChange)) this.#events++
   }
 }

@@ -65,37 +65,41 @@ export interface LedgerEntry extends LedgerEvent {
   readonly seq: number
 }
 
-/** What users may ask of the ledger. All throw IsthmusError `state-unusable` when its database cannot be read. */
-export interface LedgerReader {
-  /** Entries after `seq` in order, of one service if one is named, not older than `since`; at most `limit`. */
-  entries(query: {
-    readonly after?: number
-    readonly service?: ServiceKey | undefined
-    readonly since?: number | undefined
-    readonly limit: number
-  }): readonly LedgerEntry[]
+/** How far the ledger goes. */
+export interface LedgerExtent {
   /** `seq` of the last entry; 0: there is none. */
   readonly last: number
-  /** The endpoints of a service at a time, in the table's order; undefined: longer ago than the ledger reaches. */
-  at(service: ServiceKey, time: number): readonly SeenEndpoint[] | undefined
   /** Since when it knows everything, wall clock ms. */
-  readonly reachesBackTo: number
+  readonly since: number
+}
+
+/**
+ * What users may ask of the ledger: who asks sees everything that happened before, also what was not written yet. All reject with IsthmusError
+ * `state-unusable` when its database cannot be used.
+ */
+export interface LedgerReader {
+  /** Entries after `seq` in order, of one service if one is named, not older than `since`; at most `limit`. */
+  entries(query: LedgerQuery): Promise<readonly LedgerEntry[]>
+  extent(): Promise<LedgerExtent>
+  /** The endpoints of a service at a time, in the table's order; undefined: longer ago than the ledger reaches. */
+  at(service: ServiceKey, time: number): Promise<readonly SeenEndpoint[] | undefined>
   /** Is called after entries were written; the result unsubscribes. */
   onEntries(listener: () => void): () => void
 }
 
-const seenOf = new WeakMap<PoolEndpoint, SeenEndpoint>()
+export interface LedgerQuery {
+  readonly after?: number
+  readonly service?: ServiceKey | undefined
+  readonly since?: number | undefined
+  readonly limit: number
+}
 
 /** What the ledger remembers of an endpoint. */
 export function seen(endpoint: PoolEndpoint): SeenEndpoint {
-  let known = seenOf.get(endpoint)
-  if (known !== undefined) return known
   const { address, port, protocol, health, presence, weight, excluded, evidence, reasons } = endpoint
   const served = excluded !== true && presence !== 'expired' && health !== 'draining' && health !== 'unhealthy'
   const sources = [...new Set(evidence.map(one => one.source))]
-  known = { address, port, protocol, health, presence, weight, served, sources, reasons }
-  seenOf.set(endpoint, known)
-  return known
+  return { address, port, protocol, health, presence, weight, served, sources, reasons }
 }
 
 /** One endpoint before and after; undefined: it was, or is, not there. */

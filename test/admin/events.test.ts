@@ -67,12 +67,12 @@ t.test('events come as they happen, from where the reader was, and a gap is told
       round++
       gateway.put('dc1', 'shop/pay', round % 2 === 1 ? [] : [{ address: '10.0.0.9', port: 9090, id: 'n1/pay' }])
       // The clock stands still: only who asks has it written.
-      gateway.ledger.entries({ limit: 1 })
+      await gateway.ledger.entries({ limit: 1 })
     }
     ended.abort()
     return text
   }
-  const { last } = gateway.ledger
+  const { last } = await gateway.ledger.extent()
   t.match(await read(undefined, 1), new RegExp(`id: ${String(last + 1)}\nevent: source\ndata: .*"service":"shop/pay"`), 'only what is new')
   t.match(await read(String(last - 1), 2), new RegExp(`id: ${String(last)}\n[^]*id: ${String(last + 1)}\n`), 'what was missed comes first')
   t.match(await read('9999', 1), /event: gap/)

@@ -1,4 +1,5 @@
 import * as grpc from '@grpc/grpc-js'
+import protobuf from 'protobufjs/minimal.js'
 import { decodeMessage, encodeMessage } from '../../src/xds/codec.ts'
 import { typeUrls } from '../../src/xds/type-urls.ts'
 
@@ -13,6 +14,7 @@ export class DeltaClient {
   #onAssignments: ((bytes: Buffer, at: number) => void) | undefined
   #synced: (() => void) | undefined
   #expected = Infinity
+  #isSynced = false
   bytes = 0
 
   constructor(port: number) {
@@ -46,6 +48,11 @@ export class DeltaClient {
     this.bytes += bytes.length
     // Stamped before anything is decoded.
     if (this.#onAssignments !== undefined && bytes.includes(typeUrls.endpoint)) this.#onAssignments(bytes, at)
+    if (this.#isSynced) {
+      // From here on the names are known: a client that decodes all would be what is measured.
+      this.#send(tail(bytes))
+      return
+    }
     const response = decodeMessage('envoy.service.discovery.v3.DeltaDiscoveryResponse', bytes) as {
       typeUrl: string
       nonce: string
@@ -57,11 +64,26 @@ export class DeltaClient {
       this.#send({ typeUrl: typeUrls.endpoint, resourceNamesSubscribe: names })
     } else if (response.typeUrl === typeUrls.endpoint) {
       for (const name of names) this.#held.add(name)
-      if (this.#held.size >= this.#expected) this.#synced?.()
+      if (this.#held.size < this.#expected) return
+      this.#isSynced = true
+      this.#synced?.()
     }
   }
 
   #send(request: { typeUrl: string } & Record<string, unknown>): void {
     this.#call.write(encodeMessage('envoy.service.discovery.v3.DeltaDiscoveryRequest', request))
   }
+}
+
+/** Type URL and nonce of a DeltaDiscoveryResponse, fields 4 and 5, over everything else. */
+function tail(bytes: Buffer): { readonly typeUrl: string; readonly responseNonce: string } {
+  const reader = protobuf.Reader.create(bytes)
+  let [typeUrl, responseNonce] = ['', '']
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32()
+    if (tag >>> 3 === 4) typeUrl = reader.string()
+    else if (tag >>> 3 === 5) responseNonce = reader.string()
+    else reader.skipType(tag & 7)
+  }
+  return { typeUrl, responseNonce }
 }

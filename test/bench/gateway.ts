@@ -49,8 +49,13 @@ export async function benchPorts(): Promise<BenchPorts> {
   return { xds, admin, agents }
 }
 
-/** Starts `isthmus serve` with one Listener, one Host, a Mapping per service and the sources given; pinned to CPU 0 where taskset is. */
-export async function startGateway(plan: Plan, sources: readonly string[], ports: BenchPorts): Promise<BenchGateway> {
+/** Starts `isthmus serve` with one Listener, one Host, a Mapping per service and the sources given; `isPinned` to CPU 0 where taskset is. */
+export async function startGateway(
+  plan: Plan,
+  sources: readonly string[],
+  ports: BenchPorts,
+  { keepsState = false, isPinned = true } = {},
+): Promise<BenchGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'isthmus-bench-'))
   await mkdir(join(folder, 'manifests'))
   await writeFile(join(folder, 'manifests', 'bench.yaml'), manifests(plan))
@@ -59,7 +64,7 @@ export async function startGateway(plan: Plan, sources: readonly string[], ports
   await writeFile(
     file,
     `id: bench
-state: { path: ":memory:" }
+state: { path: ${keepsState ? './state' : '":memory:"'} }
 xds: { listen: ${listen(ports.xds)} }
 admin: { listen: ${listen(ports.admin)} }
 agents: { listen: ${listen(ports.agents)} }
@@ -71,7 +76,7 @@ ${sources.map(source => `  - ${source}\n`).join('')}`,
   const main = new URL('../../src/main.ts', import.meta.url).pathname
   const probe = new URL('probe.ts', import.meta.url).href
   const serve = [process.execPath, '--expose-gc', ...profiling(), '--import', probe, main, 'serve', '-c', file]
-  const taskset = await findOnPath('taskset')
+  const taskset = isPinned ? await findOnPath('taskset') : undefined
   const [program = '', ...args] = taskset === undefined ? serve : [taskset, '-c', '0', ...serve]
   const probed = join(folder, 'probe.json')
   const child = await startProcess(program, args, { env: { ISTHMUS_BENCH_PROBE: probed } })

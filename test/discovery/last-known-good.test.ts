@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
-import { LastKnownGood, lastKnownGoodPart, type RecallOf } from '../../src/discovery/last-known-good.ts'
+import { LastKnownGood, type RecallOf } from '../../src/discovery/last-known-good.ts'
+import { lastKnownGoodPart } from '../../src/discovery/last-known-good-store.ts'
 import { makeEndpoint } from '../../src/model/endpoint.ts'
 import type { EndpointGroup } from '../../src/model/endpoint-group.ts'
 import { isHeld } from '../../src/model/held.ts'
@@ -12,6 +13,7 @@ import { Database } from '../../src/state/database.ts'
 import { WriteBehind } from '../../src/state/write-behind.ts'
 import { EndpointTable } from '../../src/table/endpoint-table.ts'
 import { makeTestClock } from '../contract/test-clock.ts'
+import { localStore } from '../state/local-store.ts'
 
 const web = serviceKey('shop', 'web')
 const day = 86_400_000
@@ -24,8 +26,8 @@ function begin(path: string, confirmedAt: number | null = 0) {
   const database = new Database({ ...lastKnownGoodPart, path, wall: () => 0, onDamage: text => void damages.push(text) })
   let writer: WriteBehind | undefined
   const kept = new LastKnownGood({
-    database,
-    writer: write => (writer = new WriteBehind({ clock: makeTestClock(), write, onFailure: error => t.error(error) })),
+    store: localStore(lastKnownGoodPart.open(database)),
+    writer: write => (writer = new WriteBehind({ clock: makeTestClock(), write, onFailure: error => t.error(error), delayMs: 1000 })),
     group: (source, id) => table.group(source, id),
     confirmedAt: () => confirmedAt ?? undefined,
   })
@@ -40,8 +42,8 @@ function begin(path: string, confirmedAt: number | null = 0) {
       table.apply({ name: 'dc1', type: 'consul' }, groups, 0)
       kept.note('dc1', groups)
     },
-    end() {
-      writer?.stop()
+    async end() {
+      await writer?.stop()
       database.close()
     },
   }
@@ -56,14 +58,14 @@ async function file(t: Test): Promise<string> {
 t.test('what was in force last is recalled, as suspect, with its age (discovery.md 5.8)', async t => {
   const path = await file(t)
   const first = begin(path)
-  t.equal(first.kept.recall(dc1, 0), undefined, 'at the very first start there is nothing')
+  t.equal(await first.kept.recall(dc1, 0), undefined, 'at the very first start there is nothing')
   first.put('web', '10.0.0.1', '10.0.0.2')
   first.put('gone', '10.0.0.9')
   first.put('web', '10.0.0.1')
   first.put('gone')
-  first.end()
+  await first.end()
   const second = begin(path, null)
-  const recall = second.kept.recall(dc1, 3_600_000)
+  const recall = await second.kept.recall(dc1, 3_600_000)
   if (recall === undefined || 'reason' in recall) throw new Error('nothing was recalled')
   t.equal(recall.confirmedAt, 0)
   t.match(recall.groups, [
@@ -74,9 +76,9 @@ t.test('what was in force last is recalled, as suspect, with its age (discovery.
   t.ok(endpoint !== undefined && isHeld(endpoint))
   t.match(endpoint?.reasons, [{ code: 'last-known-good', text: /1970-01-01T00:00:00\.000Z/ }])
   second.kept.refresh()
-  second.end()
+  await second.end()
   t.match(
-    begin(path).kept.recall(dc1, day + 1),
+    await begin(path).kept.recall(dc1, day + 1),
     { reason: /longer ago than guards\.maxStaleSeconds/ },
     'a life that read nothing makes it no younger',
   )
@@ -85,18 +87,18 @@ t.test('what was in force last is recalled, as suspect, with its age (discovery.
 t.test('what is too old, of other settings, or of no admitted address is refused with a reason', async t => {
   const path = await file(t)
   const first = begin(path)
-  first.kept.recall(dc1, 0)
+  await first.kept.recall(dc1, 0)
   first.put('web', '10.0.0.1', '10.9.0.1')
-  first.end()
+  await first.end()
   const { kept } = begin(path)
-  t.match(kept.recall({ ...dc1, settings: 'two' }, 0), { reason: /settings of dc1 are others/ })
-  t.match(kept.recall(dc1, day + 1), { reason: /longer ago/ })
-  t.match(kept.recall(dc1, -5000), { confirmedAt: -5000 }, 'a clock that was set back')
+  t.match(await kept.recall({ ...dc1, settings: 'two' }, 0), { reason: /settings of dc1 are others/ })
+  t.match(await kept.recall(dc1, day + 1), { reason: /longer ago/ })
+  t.match(await kept.recall(dc1, -5000), { confirmedAt: -5000 }, 'a clock that was set back')
   const admitAddress = (address: string): string => {
     if (address.startsWith('10.9.')) throw new Error(`${address} is outside addresses.only`)
     return address
   }
-  t.match(kept.recall({ ...dc1, admitAddress }, 0), {
+  t.match(await kept.recall({ ...dc1, admitAddress }, 0), {
     groups: [{ endpoints: [{ address: '10.0.0.1' }] }],
     refused: [/10\.9\.0\.1 is outside/],
   })
@@ -107,43 +109,43 @@ t.test('what is too old, of other settings, or of no admitted address is refused
 t.test('a source that was never read completely, or was taken away, leaves nothing', async t => {
   const path = await file(t)
   const first = begin(path, null)
-  first.kept.recall(dc1, 0)
+  await first.kept.recall(dc1, 0)
   first.put('web', '10.0.0.1')
-  first.end()
-  t.equal(begin(path).kept.recall(dc1, 0), undefined)
+  await first.end()
+  t.equal(await begin(path).kept.recall(dc1, 0), undefined)
   const second = begin(path)
-  second.kept.recall(dc1, 0)
+  await second.kept.recall(dc1, 0)
   second.put('web', '10.0.0.1')
   second.kept.forget('dc1')
-  second.end()
-  t.equal(begin(path).kept.recall(dc1, 0), undefined)
+  await second.end()
+  t.equal(await begin(path).kept.recall(dc1, 0), undefined)
   const third = begin(path)
-  third.kept.recall(dc1, 0)
+  await third.kept.recall(dc1, 0)
   third.put('web', '10.0.0.1')
-  third.end()
+  await third.end()
   const fourth = begin(path, null)
-  fourth.kept.keepOnly(new Set(['dc1']))
-  fourth.end()
+  await fourth.kept.keepOnly(['dc1'])
+  await fourth.end()
   const fifth = begin(path, null)
-  t.ok(fifth.kept.recall(dc1, 0))
-  fifth.kept.keepOnly(new Set(['dc2']))
-  fifth.end()
-  t.equal(begin(path).kept.recall(dc1, 0), undefined, 'a source that is configured no more')
+  t.ok(await fifth.kept.recall(dc1, 0))
+  await fifth.kept.keepOnly(['dc2'])
+  await fifth.end()
+  t.equal(await begin(path).kept.recall(dc1, 0), undefined, 'a source that is configured no more')
 })
 
 t.test('rows that are no endpoints are damage: moved aside and reported, nothing of them is served', async t => {
   for (const text of ['[{', '{}', '[{"address":"10.0.0.1","port":0}]', '[null]']) {
     const path = await file(t)
     const first = begin(path)
-    first.kept.recall(dc1, 0)
+    await first.kept.recall(dc1, 0)
     first.put('web', '10.0.0.1')
-    first.end()
+    await first.end()
     const raw = new DatabaseSync(path)
     raw.prepare('UPDATE groups SET endpoints = ?').run(text)
     raw.close()
     const second = begin(path)
-    t.equal(second.kept.recall(dc1, 0), undefined, text)
+    t.equal(await second.kept.recall(dc1, 0), undefined, text)
     t.match(second.damages, [/was damaged .* moved to/], text)
-    second.end()
+    await second.end()
   }
 })

@@ -15,7 +15,7 @@ export function testOverrides(
     clock,
     log: quiet,
     database: new Database({ ...overridesPart, path, wall: () => clock.wall(), onDamage: () => undefined }),
-    writer: write => new WriteBehind({ clock, write, onFailure: () => undefined }),
+    writer: write => new WriteBehind({ clock, write, onFailure: () => undefined, delayMs: 1000 }),
     changed: services => table.overridesChanged(services, clock.now()),
     record,
   })

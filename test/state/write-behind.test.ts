@@ -2,10 +2,10 @@ import t from 'tap'
 import { WriteBehind } from '../../src/state/write-behind.ts'
 import { makeTestClock } from '../contract/test-clock.ts'
 
-function rig(write: (enough: () => boolean) => boolean) {
+function rig(write: (enough: () => boolean) => boolean | Promise<boolean>) {
   const clock = makeTestClock()
   const failures: unknown[] = []
-  const writer = new WriteBehind({ clock, write, onFailure: error => failures.push(error) })
+  const writer = new WriteBehind({ clock, write: async enough => write(enough), onFailure: error => failures.push(error), delayMs: 1000 })
   /** Lets the row go on as far as it can after so much time. */
   const after = async (ms: number): Promise<void> => {
     await clock.untilSleeping()
@@ -30,14 +30,17 @@ t.test('many changes are one write, a while later; without a change nothing is w
   writer.due()
   await after(1000)
   t.equal(writes, 2)
-  writer.stop()
+  writer.due()
+  await writer.stop()
   t.equal(writes, 3, 'what is left is written at the end')
-  writer.stop()
+  await writer.stop()
   writer.due()
   t.equal(writes, 3)
+  const idle = rig(() => t.fail('nothing was due'))
+  await idle.writer.stop()
 })
 
-t.test('much is written in slices, with nine times their length between them', async t => {
+t.test('much is collected in slices, with four times their length between them', async t => {
   let left = 10
   const { clock, writer, after } = rig(enough => {
     while (left > 0 && !enough()) {
@@ -49,11 +52,11 @@ t.test('much is written in slices, with nine times their length between them', a
   writer.due()
   await after(1000)
   t.equal(left, 7)
-  await after(26)
+  await after(11)
   t.equal(left, 7)
   await after(1)
   t.equal(left, 4)
-  writer.stop()
+  await writer.stop()
   t.equal(left, 0, 'the end does not wait')
 })
 
@@ -73,5 +76,36 @@ t.test('a failure is told once, tried again, and its end is told', async t => {
   await after(5000)
   t.equal(writes, 1)
   t.match(failures, [{ message: 'disk full' }, undefined])
-  writer.stop()
+  await writer.stop()
+})
+
+t.test('what becomes due while a write is under way is written after it, and who asks for it waits for both', async t => {
+  const ends: ((isMore: boolean) => void)[] = []
+  const { writer, after } = rig(() => new Promise<boolean>(resolve => ends.push(resolve)))
+  const turn = () => new Promise(resolve => setImmediate(resolve))
+  writer.due()
+  await after(1000)
+  t.equal(ends.length, 1)
+  writer.due()
+  let isFlushed = false
+  const flushed = writer.flush().then(() => (isFlushed = true))
+  await turn()
+  t.equal(ends.length, 1, 'one at a time')
+  ends[0]?.(false)
+  await turn()
+  t.equal(ends.length, 2)
+  t.notOk(isFlushed)
+  ends[1]?.(false)
+  await flushed
+  await writer.stop()
+  t.equal(ends.length, 2)
+})
+
+t.test('who asks for what cannot be written is told why', async t => {
+  const { writer, failures } = rig(() => {
+    throw new Error('disk full')
+  })
+  await t.rejects(writer.flush(), { message: 'disk full' })
+  t.match(failures, [{ message: 'disk full' }])
+  await writer.stop()
 })

@@ -33,11 +33,11 @@ const pageLimit = 1000
 export function addEvents(app: FastifyInstance, { readers }: RouteContext): void {
   const { ledger, clock, table } = readers
   const tags = ['ledger']
-  const pageOf = ({ since, limit = pageLimit, cursor, service }: EventsQuery) => {
+  const pageOf = async ({ since, limit = pageLimit, cursor, service }: EventsQuery) => {
     const after = cursor === undefined ? 0 : Number(cursor)
     const oldest = since === undefined ? undefined : pastTime(since, 'since', clock.wall())
     const key = service === undefined ? undefined : keyOf(service)
-    const found = ledger.entries({ after, service: key, since: oldest, limit: limit + 1 })
+    const found = await ledger.entries({ after, service: key, since: oldest, limit: limit + 1 })
     const items = found.slice(0, limit).map(bodyOf)
     return { items, ...(found.length > limit ? { nextCursor: String(items.at(-1)?.id) } : {}) }
   }
@@ -53,9 +53,9 @@ export function addEvents(app: FastifyInstance, { readers }: RouteContext): void
         response: { 200: entriesBody(entryBody) },
       },
     },
-    ({ params: { namespace, name }, query }) => {
+    async ({ params: { namespace, name }, query }) => {
       const service = serviceKey(namespace, name)
-      if (table.pool(service) === undefined && ledger.entries({ service, limit: 1 }).length === 0)
+      if (table.pool(service) === undefined && (await ledger.entries({ service, limit: 1 })).length === 0)
         throw new IsthmusError('service-unknown', `neither a source nor the ledger knows the service ${service}`)
       return pageOf({ ...query, service })
     },
@@ -71,12 +71,12 @@ export function addEvents(app: FastifyInstance, { readers }: RouteContext): void
         response: { 200: differenceBody },
       },
     },
-    ({ params: { namespace, name }, query }): DifferenceBody => {
+    async ({ params: { namespace, name }, query }): Promise<DifferenceBody> => {
       const service = serviceKey(namespace, name)
       const now = clock.wall()
       const from = pastTime(query.from, 'from', now)
       const to = query.to === undefined ? now : pastTime(query.to, 'to', now)
-      const [before, after] = [endpointsAt(readers, service, from), endpointsAt(readers, service, to)]
+      const [before, after] = await Promise.all([endpointsAt(readers, service, from), endpointsAt(readers, service, to)])
       const [old, current] = [new Set(before.map(textOf)), new Set(after.map(textOf))]
       return {
         ...{ service, from: new Date(from).toISOString(), to: new Date(to).toISOString() },
@@ -119,7 +119,7 @@ export function addEvents(app: FastifyInstance, { readers }: RouteContext): void
       if (given !== undefined && !/^\d{1,15}$/.test(given))
         throw invalid(`header "Last-Event-ID" must be the id of an entry, not "${given}"`)
       const service = request.query.service === undefined ? undefined : keyOf(request.query.service)
-      const { last } = ledger
+      const { last } = await ledger.extent()
       // An id from before the ledger began anew is above all there are.
       const from = given === undefined || Number(given) > last ? last : Number(given)
       reply.hijack()
@@ -159,12 +159,12 @@ async function stream(to: ServerResponse, ledger: LedgerReader, { from, given, s
   const isOver = (): boolean => signal.aborted
   try {
     await write('retry: 2000\n\n')
-    const [oldest] = given === undefined ? [] : ledger.entries({ limit: 1 })
+    const [oldest] = given === undefined ? [] : await ledger.entries({ limit: 1 })
     if (given !== undefined && (given > from || (oldest !== undefined && oldest.seq > given + 1)))
       await write(`event: gap\ndata: ${JSON.stringify({ after: given, text: 'entries after this id are not kept any more' })}\n\n`)
     while (!isOver()) {
       const woken = new Promise<void>(resolve => (wake = resolve))
-      const found = ledger.entries({ after, service, limit: pageLimit })
+      const found = await ledger.entries({ after, service, limit: pageLimit })
       for (const entry of found) {
         after = entry.seq
         await write(`id: ${String(entry.seq)}\nevent: ${entry.cause}\ndata: ${JSON.stringify(bodyOf(entry))}\n\n`)

@@ -81,11 +81,11 @@ export function addServices(app: FastifyInstance, context: RouteContext): void {
         response: { 200: pageBody(endpointBody) },
       },
     },
-    (request, reply) => {
+    async (request, reply) => {
       const key = keyOf(request.params)
       const { at } = request.query
       if (at !== undefined) {
-        const items = endpointsAt(readers, key, pastTime(at, 'at', readers.clock.wall()))
+        const items = await endpointsAt(readers, key, pastTime(at, 'at', readers.clock.wall()))
         // What the ledger keeps of an endpoint is less than what is known of one that is there.
         return reply.serializer(JSON.stringify).send({ items: items.map(one => ({ service: key, ...one })), total: items.length })
       }
