@@ -68,8 +68,9 @@ export const consulSchema = Type.Object({
     Type.Boolean({ description: 'also take sidecar proxies and gateways, which are no services to call', default: false }),
   ),
   ignoreKubernetesSynced: Type.Optional(
-    Type.Boolean({
-      description: 'leave out instances that consul-k8s copied from a cluster; left out itself: where a source of type kubernetes is set',
+    Type.Union([Type.Boolean(), Type.Array(Type.String({ minLength: 1 }))], {
+      description:
+        'leave out instances that consul-k8s copied from a cluster, or from these namespaces of it; left out itself: those that sources of type kubernetes read',
     }),
   ),
   watches: Type.Optional(

@@ -47,7 +47,10 @@ export function translate(entries: readonly HealthEntry[], { settings, admitAddr
 function isIgnored({ Service: service }: HealthEntry, settings: ConsulSettings): boolean {
   if (settings.mesh !== true && service.Kind !== undefined && meshKinds.has(service.Kind)) return true
   const meta = service.Meta ?? {}
-  return settings.ignoreKubernetesSynced === true && meta['external-source'] === 'kubernetes' && meta['external-k8s-ns'] !== undefined
+  const namespace = meta['external-k8s-ns']
+  if (meta['external-source'] !== 'kubernetes' || namespace === undefined) return false
+  const { ignoreKubernetesSynced: ignored = false } = settings
+  return typeof ignored === 'boolean' ? ignored : ignored.includes(namespace)
 }
 
 function endpointsOf(entry: HealthEntry, id: string, settings: ConsulSettings, admit: (address: string) => string): readonly Endpoint[] {

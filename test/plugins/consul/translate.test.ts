@@ -154,6 +154,8 @@ t.test('1.3: sidecars, gateways and copies of pods are left out as their setting
   const copy = entry({ Meta: { 'external-source': 'kubernetes', 'external-k8s-ns': 'shop' } })
   t.ok(only(copy))
   t.equal(only(copy, { ignoreKubernetesSynced: true }), undefined)
+  t.equal(only(copy, { ignoreKubernetesSynced: [String(copy.Service.Meta?.['external-k8s-ns'])] }), undefined)
+  t.ok(only(copy, { ignoreKubernetesSynced: ['another'] }), 'a namespace that nobody reads')
   t.ok(only(entry({ Meta: { 'external-source': 'kubernetes' } }), { ignoreKubernetesSynced: true }), 'not synced from a namespace')
 })
 
