@@ -13,7 +13,9 @@ import type { World } from './world.ts'
 
 /** What differs between two worlds. Equal worlds give empty lists. */
 export interface Difference {
+  /** The first of them; `endpointCounts` is of all. */
   readonly endpoints: readonly EndpointChange[]
+  readonly endpointCounts: Counts
   readonly traffic: readonly TrafficChange[]
   readonly clusters: readonly ClusterChange[]
   readonly routes: readonly RouteChange<PlacedRoute>[]
@@ -21,6 +23,12 @@ export interface Difference {
   readonly objects: readonly ObjectChange[]
   /** What should keep somebody from doing it. */
   readonly findings: readonly ChangeFinding[]
+}
+
+export interface Counts {
+  readonly added: number
+  readonly removed: number
+  readonly changed: number
 }
 
 /** Of what there was on one side only, the other side is undefined. */
@@ -66,9 +74,9 @@ export interface ChangeFinding {
 /** Services, or clusters, that are compared in one go. */
 const atOnce = 20
 
-/** Compares; yields now and then. */
-export function* difference(before: World, after: World): Steps<Difference> {
-  const endpoints = yield* endpointChanges(before, after)
+/** Compares; yields now and then. `most`: endpoints that are told of at most. */
+export function* difference(before: World, after: World, most: number): Steps<Difference> {
+  const { endpoints, endpointCounts } = yield* endpointChanges(before, after, most)
   const traffic = yield* trafficChanges(before, after, lasting)
   const isSame = before.routes === after.routes
   const clusters = isSame ? [] : yield* namedChanges(before.routes.clusters, after.routes.clusters)
@@ -76,22 +84,42 @@ export function* difference(before: World, after: World): Steps<Difference> {
   const routes = isSame ? [] : routeChanges(before.routes, after.routes)
   yield
   const objects = before.objects === after.objects ? [] : objectChanges(before.objects, after.objects)
-  return { endpoints, traffic, clusters, routes, listeners, objects, findings: [...refusals(objects), ...emptied(traffic)] }
+  return { endpoints, endpointCounts, traffic, clusters, routes, listeners, objects, findings: [...refusals(objects), ...emptied(traffic)] }
 }
 
-function* endpointChanges(before: World, after: World): Steps<readonly EndpointChange[]> {
-  const changes: EndpointChange[] = []
-  let seenServices = 0
+function* endpointChanges(before: World, after: World, most: number): Steps<Pick<Difference, 'endpoints' | 'endpointCounts'>> {
+  const endpoints: EndpointChange[] = []
+  const endpointCounts = { added: 0, removed: 0, changed: 0 }
+  let compared = 0
   for (const service of new Set([...before.pools.keys(), ...after.pools.keys()])) {
     const [old, now] = [lasting(before.pools.get(service)), lasting(after.pools.get(service))]
     if (old === now) continue
-    if (++seenServices % atOnce === 0) yield
+    if (++compared % atOnce === 0) yield
     for (const change of changesBetween(old, now ?? { ...(old as PoolView), endpoints: [] })) {
-      const sides = { before: placed(old, change.before), after: placed(now, change.after) }
-      if (plain(sides.before) !== plain(sides.after)) changes.push({ service, ...sides })
+      if (!isSeen(change, old, now)) continue
+      endpointCounts[change.before === undefined ? 'added' : change.after === undefined ? 'removed' : 'changed']++
+      if (endpoints.length < most) endpoints.push({ service, before: placed(old, change.before), after: placed(now, change.after) })
     }
   }
-  return changes
+  return { endpoints, endpointCounts }
+}
+
+/** Whether somebody would see a difference. */
+function isSeen(
+  { before, after }: ReturnType<typeof changesBetween>[number],
+  old: PoolView | undefined,
+  now: PoolView | undefined,
+): boolean {
+  if (before === undefined || after === undefined || old === undefined || now === undefined) return true
+  return (
+    before.health !== after.health ||
+    before.presence !== after.presence ||
+    before.weight !== after.weight ||
+    before.excluded !== after.excluded ||
+    before.member?.name !== after.member?.name ||
+    priorityOf(old, before) !== priorityOf(now, after) ||
+    plain(seen(before)) !== plain(seen(after))
+  )
 }
 
 /** Without what drains away: it is as good as gone. */

@@ -17,6 +17,8 @@ export interface Question {
   readonly overrides: readonly Override[]
   readonly unset: readonly string[]
   readonly sources: readonly SuspectSource[]
+  /** Endpoints that are told of at most; they are counted all the same. */
+  readonly most: number
 }
 
 /** A question as it comes from outside. */
@@ -47,7 +49,7 @@ export function* whatIf(reality: Reality, question: Question): Steps<Consequence
   }
   const { before, after, notes } = yield* imagine(reality, change)
   const differences = new Map<object, Difference>()
-  for (const world of new Set(after)) differences.set(world, yield* difference(before, world))
+  for (const world of new Set(after)) differences.set(world, yield* difference(before, world, question.most))
   return {
     stages: stages.map((stage, index) => ({ ...stage, difference: differences.get(after[index] as object) as Difference })),
     notes: [...notes, ...waiting(question, reality)],

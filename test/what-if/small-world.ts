@@ -102,7 +102,7 @@ export class SmallWorld {
   }
 
   ask(question: Partial<Question>): Consequences {
-    return finish(whatIf(this.reality, { files: [], without: [], overrides: [], unset: [], sources: [], ...question }))
+    return finish(whatIf(this.reality, { files: [], without: [], overrides: [], unset: [], sources: [], most: 1000, ...question }))
   }
 
   #stepsOf(store: ManifestStore, table: TableReader): Steps<CompileResult> {
@@ -118,11 +118,19 @@ export class SmallWorld {
 
 /** What differs, without who says so. */
 export function between(before: World, after: World): Difference {
-  return finish(difference(before, after))
+  return finish(difference(before, after, 1000))
 }
 
-export function isNone({ endpoints, traffic, clusters, routes, listeners, objects, findings }: Difference): boolean {
-  return [endpoints, traffic, clusters, routes, listeners, objects, findings].every(list => list.length === 0)
+export function isNone({
+  endpointCounts: { added, removed, changed },
+  traffic,
+  clusters,
+  routes,
+  listeners,
+  objects,
+  findings,
+}: Difference): boolean {
+  return added + removed + changed === 0 && [traffic, clusters, routes, listeners, objects, findings].every(list => list.length === 0)
 }
 
 const api = 'getambassador.io/v3alpha1'

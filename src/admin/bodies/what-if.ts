@@ -15,12 +15,12 @@ export function whatIfBodyOf({ stages, notes }: Consequences, revision: number, 
 }
 
 function differenceOf(difference: Difference, limit: number): Omit<StageBody, 'code' | 'texts'> {
-  const { endpoints, traffic, clusters, routes, listeners, objects, findings } = difference
+  const { endpoints, endpointCounts, traffic, clusters, routes, listeners, objects, findings } = difference
   const lists = { endpoints, traffic, clusters, routes, listeners, objects }
   return {
     differs: Object.values(lists).some(list => list.length > 0),
     counts: {
-      endpoints: counted(endpoints),
+      endpoints: { ...endpointCounts },
       traffic: counted(traffic),
       clusters: counted(clusters),
       routes: counted(routes),

@@ -38,7 +38,7 @@ export function addWhatIf(app: FastifyInstance, { readers }: RouteContext): void
       const { revision } = readers.table
       const consequences = await readers.whatIf({
         files: files.map(({ file = 'manifests', text }) => ({ file, text })),
-        ...{ without, sources, unset },
+        ...{ without, sources, unset, most: limit },
         overrides: overrides.map(overrideOf),
       })
       return whatIfBodyOf(consequences, revision, limit)
