@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import type { DemoOptions } from './demo/run.ts'
 
 /** Adds `isthmus demo` to the program. */
 export function registerDemo(program: Command): void {
@@ -6,9 +7,11 @@ export function registerDemo(program: Command): void {
     .command('demo')
     .description('bring up Consul, two VMs with agents, and a gateway with its Envoy, and show a change arrive')
     .option('--port <port>', 'where Envoy listens', parsePort, 8080)
+    .option('--admin-port <port>', 'where the admin API listens (default: a free port)', parsePort)
+    .option('--folder <path>', 'settings and manifests go there, and stay (default: a temporary folder)')
     .option('--kubernetes', 'with a Kubernetes API server too, that holds one more instance and the manifests', false)
     .option('--once', 'show it once and exit: 0 when everything was seen', false)
-    .action(async (options: { port: number; once: boolean; kubernetes: boolean }) => {
+    .action(async (options: DemoOptions) => {
       const { runDemo } = await import('./demo/run.ts')
       const interrupted = new AbortController()
       const interrupt = (): void => interrupted.abort()

@@ -64,7 +64,7 @@ function stageText(stage: StageBody, former: StageBody | undefined, wide: boolea
   if (!stage.differs) return `${head}nothing differs\n${findingLines(findings)}`
   if (former !== undefined && JSON.stringify({ ...stage, code: '', texts: [] }) === JSON.stringify({ ...former, code: '', texts: [] }))
     return `${head}the same as before\n`
-  const shares = stage.traffic.flatMap(traffic => traffic.shares.map(share => ({ traffic, share }))).filter(isTelling)
+  const shares = stage.traffic.flatMap(traffic => traffic.shares.map(share => ({ traffic, share })))
   const section = <Item>(items: readonly Item[], columns: readonly Column<Item>[], all: number) =>
     items.length === 0
       ? []
@@ -80,11 +80,6 @@ function stageText(stage: StageBody, former: StageBody | undefined, wide: boolea
     ...section(listeners, namedColumns('LISTENER'), total('listeners')),
     [summary(stage), findingLines(findings)].join(''),
   ].join('\n')
-}
-
-/** A share that stays what it was tells nothing. */
-function isTelling({ share }: Share): boolean {
-  return share.before !== share.after
 }
 
 function summary({ counts }: StageBody): string {

@@ -58,7 +58,7 @@ function overdueText({ name, leased, guards }: SuspectSource): string {
   if (leased) return `leases of ${name} have run out, after three times their lease time: nobody vouches for its endpoints`
   const { onStale, maxStaleSeconds } = guardBounds(guards)
   const what = { keep: 'they stay all the same', degrade: 'they count as suspect', drop: 'they go' }[onStale]
-  return `${name} was not read for ${maxStaleSeconds} s (guards.maxStaleSeconds), or for as long as a ServicePool says: by onStale: ${onStale} ${what}`
+  return `${name} was not read for ${maxStaleSeconds} s (guards.maxStaleSeconds), or for as long as a ServicePool says; with onStale: ${onStale}, ${what}`
 }
 
 function goneText({ name }: SuspectSource): string {

@@ -24,6 +24,11 @@ export class Children {
     child.once('exit', () => this.#running.delete(name))
   }
 
+  /** The process id of a running program. */
+  pid(name: string): number | undefined {
+    return this.#running.get(name)?.child.pid
+  }
+
   /** The end of what a running program printed. */
   words(name: string): string {
     return this.#running.get(name)?.words() ?? `${name} has ended`

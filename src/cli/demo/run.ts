@@ -1,15 +1,10 @@
 import { once } from 'node:events'
-import type { Stage } from './stage.ts'
-import { setStage } from './stage.ts'
+import { setStage, type Stage, type StageOptions } from './stage.ts'
 import { type Answers, ask, moveInstance, untilAllAnswer } from './walk.ts'
 
-export interface DemoOptions {
-  /** Where Envoy listens. */
-  readonly port: number
+export interface DemoOptions extends StageOptions {
   /** Show everything once and end, instead of staying up. */
   readonly once: boolean
-  /** With a Kubernetes API server too. */
-  readonly kubernetes: boolean
 }
 
 const instances = ['consul-1', 'consul-2', 'vm-1', 'vm-2'] as const
@@ -85,7 +80,7 @@ Everything stays up until Ctrl-C.
   admin API        ${admin}/api/v1/docs
   Consul           ${consul.url}/ui
   Envoy            http://127.0.0.1:${String(ports.envoyAdmin)}/clusters
-  settings         ${folder}/isthmus.yaml, manifests in ${folder}/hello.yaml: edit and see${
+  settings         ${folder}/isthmus.yaml, manifests in ${folder}/manifests: edit and see${
     kubernetes === undefined
       ? ''
       : `

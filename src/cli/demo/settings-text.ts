@@ -24,7 +24,8 @@ export function demoSettings(
     // Everything of the demo runs on this machine.
     defaults: { addresses: { allow: ['127.0.0.0/8'] } },
     manifests: [
-      given.kubeconfig === undefined ? { type: 'directory', path: given.manifests } : { type: 'kubernetes', source: 'cluster-a' },
+      { type: 'directory', path: given.manifests },
+      ...(given.kubeconfig === undefined ? [] : [{ type: 'kubernetes', source: 'cluster-a' }]),
     ],
     sources: [
       { name: 'dc1', type: 'consul', address: given.consulUrl },

@@ -1,6 +1,6 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { builtinPlugins } from '../../builtin-plugins.ts'
@@ -33,26 +33,38 @@ const sampleProgram = fileURLToPath(new URL('deploy/examples/sample-service.ts',
 const crdFiles = ['crds-getambassador.yaml', 'crds-isthmus.yaml'].map(name => fileURLToPath(new URL(`deploy/kubernetes/${name}`, root)))
 const agentProgram = fileURLToPath(new URL('vm-agent/src/main.ts', root))
 
+export interface StageOptions {
+  /** Where Envoy listens. */
+  readonly port: number
+  /** Where the admin API listens; undefined: somewhere. */
+  readonly adminPort?: number
+  /** What is written goes there, and stays; undefined: a folder that is removed at the end. */
+  readonly folder?: string
+  /** With a Kubernetes API server too. */
+  readonly kubernetes: boolean
+}
+
 /**
  * Brings up Consul with two instances of `hello`, two VM agents with one each, and a gateway with its own Envoy on `port`.
  * `say` tells each step. Throws, with everything stopped again, if a part cannot be had or does not start.
  */
 export async function setStage(
-  { port, kubernetes: withKubernetes }: { readonly port: number; readonly kubernetes: boolean },
+  { port, adminPort, folder: given, kubernetes: withKubernetes }: StageOptions,
   say: (line: string) => void,
 ): Promise<Stage> {
   await demandPort(port)
+  if (adminPort !== undefined) await demandPort(adminPort)
   const [envoyPath, consulPath] = [await findPart('envoy'), await findPart('consul')]
   const programs = withKubernetes ? { etcd: await findPart('etcd'), apiserver: await findPart('kube-apiserver') } : undefined
   const children = new Children()
   const killAll = (): void => children.killAll()
   process.once('exit', killAll)
-  const folder = await mkdtemp(join(tmpdir(), 'isthmus-demo-'))
+  const folder = given === undefined ? await mkdtemp(join(tmpdir(), 'isthmus-demo-')) : resolve(given)
   let gateway: Gateway | undefined
   const stop = async (): Promise<void> => {
     await gateway?.stop()
     await children.stopAll()
-    await rm(folder, { recursive: true, force: true })
+    if (given === undefined) await rm(folder, { recursive: true, force: true })
     process.off('exit', killAll)
   }
   try {
@@ -62,9 +74,13 @@ export async function setStage(
     for (const name of ['consul-1', 'consul-2']) await consul.register(name, await sample(name))
 
     const [xds = 0, admin = 0, agents = 0, envoyAdmin = 0] = await freePorts(4)
-    const ports: DemoPorts = { http: port, xds, admin, agents, envoyAdmin }
-    const manifests = join(folder, 'hello.yaml')
-    await writeFile(manifests, demoManifests(port))
+    const ports: DemoPorts = { http: port, xds, admin: adminPort ?? admin, agents, envoyAdmin }
+    const manifests = join(folder, 'manifests')
+    await mkdir(manifests, { recursive: true })
+    // With Kubernetes they are there.
+    if (!withKubernetes) await writeFile(join(manifests, 'hello.yaml'), demoManifests(port))
+    await writeFile(join(folder, 'start-consul'), consul.script, { mode: 0o755 })
+    await writeFile(join(folder, 'consul.pid'), `${String(children.pid('Consul') ?? '')}\n`)
     const pods = programs === undefined ? [] : ['pod-1']
     let kubernetes: DemoKubernetes | undefined
     if (programs !== undefined) {
@@ -94,7 +110,7 @@ export async function setStage(
     say('starting two virtual machines, each with an agent and one more instance of "hello"')
     for (const name of ['vm-1', 'vm-2']) {
       const service = `name=hello,port=${String(await sample(name))},check=http:/healthz`
-      const url = `http://127.0.0.1:${String(agents)}`
+      const url = `http://127.0.0.1:${String(ports.agents)}`
       const args = ['--id', name, '--gateway', url, '--service', service, '--drain-seconds', '0', '--probe-interval', '1']
       await children.start(`agent ${name}`, process.execPath, [agentProgram, ...args])
     }
