@@ -1,3 +1,4 @@
+import { BitSet, Interner } from './interner.ts'
 import { Residents } from './residents.ts'
 import { keyText, type Resource, type ResourceKey } from './resource.ts'
 import { type ResourceType, resourceTypes } from './type-urls.ts'
@@ -34,7 +35,9 @@ interface Shelf {
   /** Name → the newest version that any client acknowledged; only of types whose last good version may have to go out again. */
   readonly good: Map<string, Resource> | undefined
   readonly everyName: Set<Watcher>
-  readonly byName: Map<string, Set<Watcher>>
+  readonly byName: Map<string, BitSet<Watcher>>
+  /** Those that streams hold something of. */
+  readonly names: Interner<string>
 }
 
 /** Types whose responses are the whole state in state of the world: who refuses one of them is sent its last good version. */
@@ -55,6 +58,7 @@ export class ResourceCache {
     needed: key => this.#secretTurns(key),
     unneeded: key => this.#unneeded(key),
   })
+  readonly #watchers = new Interner<Watcher>()
   readonly #clock: CacheGiven['clock']
   readonly #retireMs: number
   readonly #asked: AskedListener | undefined
@@ -71,6 +75,7 @@ export class ResourceCache {
       good: wholeTypes.has(type) ? new Map() : undefined,
       everyName: new Set(),
       byName: new Map(),
+      names: new Interner(),
     })
     this.#shelves = Object.fromEntries(resourceTypes.map(type => [type, shelf(type)])) as Record<ResourceType, Shelf>
   }
@@ -79,6 +84,11 @@ export class ResourceCache {
   get(type: ResourceType, name: string): Resource | undefined {
     const resource = this.#shelves[type].resources.get(name)
     return resource?.type === 'secret' && !this.#residents.needs(resource) ? undefined : resource
+  }
+
+  /** Numbers of names, shared by all streams. */
+  names(type: ResourceType): Interner<string> {
+    return this.#shelves[type].names
   }
 
   /** What a client gets that asks for everything of a type: all but what exists on demand, retired ones too. */
@@ -148,10 +158,11 @@ export class ResourceCache {
     const shelf = this.#shelves[type]
     if (name === '*') shelf.everyName.add(watcher)
     else {
-      const watchers = shelf.byName.get(name)
-      watchers?.add(watcher)
-      if (watchers !== undefined) return
-      shelf.byName.set(name, new Set([watcher]))
+      let watchers = shelf.byName.get(name)
+      const isFirst = watchers === undefined
+      if (watchers === undefined) shelf.byName.set(name, (watchers = new BitSet(this.#watchers)))
+      watchers.add(watcher)
+      if (!isFirst) return
       if (shelf.resources.get(name)?.onDemand !== false) this.#asked?.asked({ type, name })
     }
   }

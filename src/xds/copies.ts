@@ -1,3 +1,4 @@
+import { InternedMap, type Interner } from './interner.ts'
 import type { Resource } from './resource.ts'
 
 /** Is told which resources a client may be using; the cache keeps what those require (DESIGN.md, central types). */
@@ -17,15 +18,17 @@ interface Copy {
 
 /**
  * What one client was sent of one type and what it acknowledged, by name (xds.md D14). The usual state, everything acknowledged, costs one
- * map entry per name and nothing else.
+ * place in an array per name and nothing else.
  */
 export class Copies {
   readonly #holder: Holder
-  readonly #all = new Map<string, Resource | Copy>()
+  readonly #all: InternedMap<string, Resource | Copy>
   #sentCount = 0
 
-  constructor(holder: Holder) {
+  /** `names`: those of this type, of all clients. */
+  constructor(holder: Holder, names: Interner<string>) {
     this.#holder = holder
+    this.#all = new InternedMap(names)
   }
 
   /** How many names it was sent and not told to drop. */

@@ -1,4 +1,5 @@
 import { Copies, type Holder } from './copies.ts'
+import type { Interner } from './interner.ts'
 import { Quarantine } from './quarantine.ts'
 import type { Resource } from './resource.ts'
 
@@ -45,9 +46,9 @@ export class Delivery {
   #inFlight: Sent | undefined
   #overdue: readonly Sent[] = []
 
-  constructor(traits: Traits, holder: Holder) {
+  constructor(traits: Traits, holder: Holder, names: Interner<string>) {
     this.#traits = traits
-    this.copies = new Copies(holder)
+    this.copies = new Copies(holder, names)
   }
 
   get inFlight(): Sent | undefined {

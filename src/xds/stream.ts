@@ -192,7 +192,7 @@ export class Stream implements Watcher {
     let state = this.#types.get(type)
     if (state === undefined) {
       state = {
-        subscription: new Subscription(type, protocol, this.#given.cache),
+        subscription: new Subscription(type, protocol, this.#given.cache, this.#given.cache.names(type)),
         sentCount: 0,
         ackedCount: 0,
         nackedCount: 0,

@@ -1,5 +1,6 @@
 import type { Copies, Holder } from './copies.ts'
 import { type Content, Delivery, type Sent, type Verdict } from './delivery.ts'
+import { BitSet, Interner } from './interner.ts'
 import type { Quarantine } from './quarantine.ts'
 import type { DeltaRequest, SotwRequest } from './request.ts'
 import type { Resource } from './resource.ts'
@@ -44,7 +45,7 @@ export class Subscription {
   readonly #delivery: Delivery
   readonly #copies: Copies
   readonly #quarantine: Quarantine
-  #names = new Set<string>()
+  readonly #names: BitSet<string>
   #characters = 0
   #wildcard = false
   /** The client has named something on this stream: an empty list no longer means everything (S12). */
@@ -57,12 +58,16 @@ export class Subscription {
   /** The next response goes out even if it is empty (S1, D1). */
   #mustReply = false
 
-  /** `type`: undefined for one that we do not serve (C8). `holder`: is told what the client may be using. */
-  constructor(type: ResourceType | undefined, protocol: 'sotw' | 'delta', holder: Holder) {
+  /**
+   * `type`: undefined for one that we do not serve (C8). `holder`: is told what the client may be using. `names`: those of this type, of all
+   * clients.
+   */
+  constructor(type: ResourceType | undefined, protocol: 'sotw' | 'delta', holder: Holder, names = new Interner<string>()) {
     this.#type = type
     this.protocol = protocol
     this.#fullState = protocol === 'sotw' && wholeTypes.has(type)
-    this.#delivery = new Delivery({ fullState: this.#fullState, removalsNeverRejected: type === 'secret' }, holder)
+    this.#delivery = new Delivery({ fullState: this.#fullState, removalsNeverRejected: type === 'secret' }, holder, names)
+    this.#names = new BitSet(names)
     this.#copies = this.#delivery.copies
     this.#quarantine = this.#delivery.quarantine
   }
@@ -154,7 +159,7 @@ export class Subscription {
         this.#openWildcard(view, watch)
         continue
       }
-      this.#addName(name, view, watch)
+      this.#addName(name, watch)
       this.#quarantine.release(name)
       // Only a reconnecting client tells what it has, and what it has need not be sent (D4); any other naming is a question (D6, D7).
       if (first && request.initialVersions.has(name)) this.#dirty.add(name)
@@ -162,9 +167,7 @@ export class Subscription {
     }
     for (const name of request.unsubscribe) {
       if (name === '*') this.#closeWildcard(watch)
-      else if (this.#names.delete(name)) {
-        this.#characters -= name.length
-        watch.drop.push(name)
+      else if (this.#dropName(name, watch)) {
         // Whoever still watches everything is told what the name is now (D11).
         if (this.#wildcard) this.#forced.add(name)
         else this.#forget(name)
@@ -186,26 +189,19 @@ export class Subscription {
     this.#named ||= request.names.length > 0
     if (wildcard === this.#wildcard && this.#watchesJust(request.names)) return { verdict, watch }
     if (wildcard && !this.#wildcard) this.#openWildcard(view, watch)
-    const before = this.#names
-    // In the client's own order: the next request most likely repeats it.
-    this.#names = new Set()
-    this.#characters = 0
-    for (const name of request.names) {
-      if (name === '*' || this.#names.has(name)) continue
-      if (before.has(name)) {
-        this.#names.add(canonical(name, view))
-        this.#characters += name.length
-      } else {
-        this.#addName(name, view, watch)
-        this.#forced.add(name)
-        // A full-state answer about a new name is the whole set, be the name in it or not (S5, S6, S17).
-        if (this.#fullState) this.#mustReply = true
-      }
+    const named = new Set(request.names)
+    named.delete('*')
+    for (const name of named) {
+      if (this.#names.has(name)) continue
+      this.#addName(name, watch)
+      this.#forced.add(name)
+      // A full-state answer about a new name is the whole set, be the name in it or not (S5, S6, S17).
+      if (this.#fullState) this.#mustReply = true
     }
     if (!wildcard && this.#wildcard) this.#closeWildcard(watch)
-    for (const name of before) {
-      if (this.#names.has(name)) continue
-      watch.drop.push(name)
+    for (const name of this.#names) {
+      if (named.has(name)) continue
+      this.#dropName(name, watch)
       if (!this.#wildcard) this.#forget(name)
     }
     // Who watches nothing is sent nothing (S14).
@@ -237,6 +233,7 @@ export class Subscription {
 
   /** Forgets everything; what was held for the client is released. */
   end(): void {
+    this.#names.clear()
     this.#copies.forgetAll()
   }
 
@@ -339,23 +336,28 @@ export class Subscription {
     return verdict
   }
 
-  #addName(name: string, view: View, watch: WatchChange): void {
-    if (this.#names.has(name)) return
-    this.#names.add(canonical(name, view))
+  #addName(name: string, watch: WatchChange): void {
+    if (!this.#names.add(name)) return
     this.#characters += name.length
     watch.add.push(name)
   }
 
-  /** The names of a request are just those watched, in the same order: the common case of an ACK, told cheaply. */
+  #dropName(name: string, watch: WatchChange): boolean {
+    if (!this.#names.delete(name)) return false
+    this.#characters -= name.length
+    watch.drop.push(name)
+    return true
+  }
+
+  /** The names of a request are just those watched: the common case of an ACK, told cheaply. */
   #watchesJust(names: readonly string[]): boolean {
-    let at = 0
-    for (const name of this.#names) {
-      if (names[at] === '*') at++
-      if (names[at] !== name) return false
-      at++
+    let others = 0
+    for (const name of names) {
+      if (name === '*') others++
+      else if (!this.#names.has(name)) return false
     }
-    if (names[at] === '*') at++
-    return at === names.length
+    // A list that repeats a name is longer, and looked at more closely.
+    return names.length - others === this.#names.size
   }
 
   #openWildcard(view: View, watch: WatchChange): void {
@@ -380,11 +382,6 @@ export class Subscription {
     this.#dirty.delete(name)
     this.#forced.delete(name)
   }
-}
-
-/** One string for the same name on all streams. */
-function canonical(name: string, view: View): string {
-  return view.get(name)?.name ?? name
 }
 
 function keepOnly(set: Set<string>, kept: ReadonlySet<string>): void {
