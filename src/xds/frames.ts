@@ -1,3 +1,4 @@
+import { Bundles } from './bundles.ts'
 import type { Resource } from './resource.ts'
 import { typeUrls } from './type-urls.ts'
 
@@ -24,6 +25,7 @@ type Form = 'delta' | 'sotw' | 'wrapped'
 export class ResponseFramer {
   readonly #controlPlane: string
   readonly #fixed = new Map<string, Buffer>()
+  readonly #bundles = new Bundles()
 
   /** `controlPlane`: id of this gateway, in every response (xds.md C16). */
   constructor(controlPlane: string) {
@@ -38,7 +40,7 @@ export class ResponseFramer {
       field(delta.nonce, nonce),
       this.#constant(`delta ${typeUrl}`, () => [field(delta.typeUrl, typeUrl), field(delta.controlPlane, field(1, this.#controlPlane))]),
     ]
-    return [...frames(resources, 'delta'), Buffer.concat(tail)]
+    return [...this.#frames(resources, 'delta'), Buffer.concat(tail)]
   }
 
   /** A DiscoveryResponse; `wrapped`: each resource inside a `Resource` message, for clients that ask for it (xds.md S16). */
@@ -48,7 +50,16 @@ export class ResponseFramer {
       field(sotw.nonce, nonce),
       this.#constant(`sotw ${typeUrl}`, () => [field(sotw.typeUrl, typeUrl), field(sotw.controlPlane, field(1, this.#controlPlane))]),
     ]
-    return [...frames(resources, wrapped ? 'wrapped' : 'sotw'), Buffer.concat(tail)]
+    return [...this.#frames(resources, wrapped ? 'wrapped' : 'sotw'), Buffer.concat(tail)]
+  }
+
+  /** Of the resources of a response, for its envelope. */
+  version(resources: readonly Resource[]): string {
+    return this.#bundles.version(resources)
+  }
+
+  #frames(resources: readonly Resource[], form: Form): readonly Buffer[] {
+    return this.#bundles.frames(resources, form, list => frames(list, form))
   }
 
   #constant(key: string, make: () => Buffer[]): Buffer {

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import type { ResourceCache, Watcher } from './cache.ts'
 import type { Sent, Verdict } from './delivery.ts'
 import type { Bound, ClientFault } from './faults.ts'
@@ -120,7 +119,7 @@ export class Stream implements Watcher {
 
   /** Takes a request whose type we serve. */
   request(type: ResourceType, request: DiscoveryRequest): void {
-    const { cache } = this.#given
+    const { cache, queue } = this.#given
     const state = this.#state(type, request.protocol)
     const { subscription } = state
     const view = this.#view(type)
@@ -130,7 +129,8 @@ export class Stream implements Watcher {
     if (type === 'endpoint') this.#payOwed(subscription)
     this.#answered(type, state, verdict, request)
     if (this.#isTooMuch(subscription)) return
-    this.flush()
+    // In its turn: a thousand clients that ask at once must not keep ACKs and pings waiting until the last is answered (xds.md 5.2).
+    queue.add(this)
   }
 
   /** Answers a question about a type that we do not serve, so that nobody has to wait for its time-out; state of the world has no such answer (C8). */
@@ -232,7 +232,7 @@ export class Stream implements Watcher {
 
   #write(type: ResourceType, state: TypeState, sent: Sent): void {
     const { clock, framer, observer, write } = this.#given
-    const envelope = { typeUrl: typeUrls[type], nonce: sent.nonce, version: contentVersion(sent.resources) }
+    const envelope = { typeUrl: typeUrls[type], nonce: sent.nonce, version: framer.version(sent.resources) }
     const parts =
       state.subscription.protocol === 'delta'
         ? framer.delta(sent.resources, sent.removed, envelope)
@@ -335,12 +335,3 @@ export class Stream implements Watcher {
 
 /** A type of which there is nothing. */
 const nothing: View = { get: () => undefined, all: () => [], good: () => undefined, held: () => false }
-
-/** One version for a list of resources: equal content, equal version, on every replica (C17). */
-function contentVersion(resources: readonly Resource[]): string {
-  const [only] = resources
-  if (resources.length === 1 && only !== undefined) return only.version
-  // Sorted, because the order of resources is that in which this replica came to know them.
-  const versions = resources.map(resource => resource.version).sort()
-  return hash('sha1', versions.join()).slice(0, 16)
-}
