@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -24,6 +24,8 @@ export interface Probe {
 /** A gateway in a process of its own. */
 export interface BenchGateway {
   readonly ports: BenchPorts
+  /** Writes a file of the folder of manifests, by a rename. */
+  manifest(name: string, text: string): Promise<void>
   /** Resident memory now and at most, MB. */
   memory(): Promise<{ now: number; most: number }>
   /** Collects all garbage, and waits until that is surely done. */
@@ -49,16 +51,23 @@ export async function benchPorts(): Promise<BenchPorts> {
   return { xds, admin, agents }
 }
 
-/** Starts `isthmus serve` with one Listener, one Host, a Mapping per service and the sources given; `isPinned` to CPU 0 where taskset is. */
+/** File name → text, of the folder of manifests. */
+export type BenchManifests = Readonly<Record<string, string>>
+
+/** Starts `isthmus serve` with manifests and sources; `isPinned` to CPU 0 where taskset is. */
 export async function startGateway(
-  plan: Plan,
+  given: BenchManifests,
   sources: readonly string[],
   ports: BenchPorts,
   { keepsState = false, isPinned = true } = {},
 ): Promise<BenchGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'isthmus-bench-'))
   await mkdir(join(folder, 'manifests'))
-  await writeFile(join(folder, 'manifests', 'bench.yaml'), manifests(plan))
+  const manifest = async (name: string, text: string): Promise<void> => {
+    await writeFile(join(folder, '.next'), text)
+    await rename(join(folder, '.next'), join(folder, 'manifests', name))
+  }
+  for (const [name, text] of Object.entries(given)) await manifest(name, text)
   const file = join(folder, 'isthmus.yaml')
   const listen = (port: number): string => `"127.0.0.1:${String(port)}"`
   await writeFile(
@@ -86,6 +95,7 @@ ${sources.map(source => `  - ${source}\n`).join('')}`,
   }
   return {
     ports,
+    manifest,
     memory: () => memoryOf(child.pid),
     async collect() {
       child.signal('SIGCONT')
@@ -137,7 +147,8 @@ async function cpuOf(pid: number): Promise<number> {
   return total
 }
 
-function manifests(plan: Plan): string {
+/** One Listener, one Host, and a Mapping per service. */
+export function planManifests(plan: Plan): BenchManifests {
   const head = `apiVersion: getambassador.io/v3alpha1
 kind: Listener
 metadata: { name: bench }
@@ -154,5 +165,5 @@ kind: Mapping
 metadata: { name: ${name} }
 spec: { hostname: "*", prefix: /${name}/, service: ${name} }
 `
-  return head + Array.from({ length: plan.services }, (_, service) => mapping(serviceName(service))).join('')
+  return { 'bench.yaml': head + Array.from({ length: plan.services }, (_, service) => mapping(serviceName(service))).join('') }
 }

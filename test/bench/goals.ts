@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DirectChanges, paced } from './direct-changes.ts'
 import { assignmentBytes, Fleet } from './fleet.ts'
-import { type BenchGateway, benchPorts, startGateway } from './gateway.ts'
+import { type BenchGateway, benchPorts, planManifests, startGateway } from './gateway.ts'
 import { changedAddress, type Plan } from './plan.ts'
 import { median, type Summary, summarise } from './summary.ts'
 
@@ -60,7 +60,7 @@ class Stage {
   static async open(plan: Plan): Promise<Stage> {
     const folder = await mkdtemp(join(tmpdir(), 'isthmus-bench-direct-'))
     const changes = new DirectChanges(join(folder, 'source'))
-    const gateway = await startGateway(plan, [changes.settings(plan)], await benchPorts())
+    const gateway = await startGateway(planManifests(plan), [changes.settings(plan)], await benchPorts())
     await gateway.ready()
     await changes.connect()
     return new Stage(plan, gateway, changes, folder)

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startConsul } from '../tools/consul-agent.ts'
 import { startKubeCluster } from '../tools/kube-cluster.ts'
 import { DeltaClient } from './delta-client.ts'
-import { type BenchPorts, benchPorts, machineTime, type Probe, startGateway } from './gateway.ts'
+import { type BenchPorts, benchPorts, machineTime, type Probe, planManifests, startGateway } from './gateway.ts'
 import { kubernetesSource } from './kubernetes.ts'
 import { changedAddress, type Plan } from './plan.ts'
 import { type BenchSource, consulSource, fileSource, vmSource } from './sources.ts'
@@ -71,7 +71,7 @@ async function measure(given: BenchCase, source: BenchSource, ports: BenchPorts)
   if (given.source !== 'vm') await source.prepare()
   source.freeze?.(true)
   let startedAt = performance.now()
-  const gateway = await startGateway(given, [source.settings], ports)
+  const gateway = await startGateway(planManifests(given), [source.settings], ports)
   try {
     if (source.freeze !== undefined) {
       await gateway.live()

@@ -67,11 +67,11 @@ t.test('endpoint changes right after a flush are merged for a few ms', async t =
 
 t.test('structure waits for a quiet time, at most its cap', async t => {
   const { timers, flushed, scheduler } = scheduled()
-  for (let i = 0; i < 11; i++) {
+  for (let i = 0; i < 33; i++) {
     scheduler.structureChanged()
-    timers.advance(45)
+    timers.advance(defaultBounds.structureQuietMs - 5)
   }
-  t.same(flushed, [], 'changes every 45 ms keep it waiting')
+  t.same(flushed, [], 'changes every 15 ms keep it waiting')
   scheduler.structureChanged()
   timers.advance(5)
   t.same(flushed, ['structure'], '500 ms after the first one')

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { DeltaClient } from '../bench/delta-client.ts'
-import { benchPorts, machineTime, startGateway } from '../bench/gateway.ts'
+import { benchPorts, machineTime, planManifests, startGateway } from '../bench/gateway.ts'
 import { summarise } from '../bench/summary.ts'
 
 const usage = `npm run soak -- [options]
@@ -49,7 +49,7 @@ async function soak(): Promise<boolean> {
   const ports = await benchPorts()
   const source = new URL('source.ts', import.meta.url).pathname
   const settings = `{ name: soak, type: ${source}, addresses: { allow: [] }, services: ${values.services}, endpoints: ${values.endpoints}, perSecond: ${values.rate} }`
-  const gateway = await startGateway(plan, [settings], ports, { keepsState: true, isPinned: false })
+  const gateway = await startGateway(planManifests(plan), [settings], ports, { keepsState: true, isPinned: false })
   try {
     await gateway.ready()
     const client = new DeltaClient(ports.xds)
