@@ -17,58 +17,67 @@ export function coveringRoutes(routes: readonly IrRoute[]): readonly (IrRoute | 
   })
 }
 
-/** What earlier routes match without exception, by path and then by conditions. */
+type PathKind = 'prefix' | 'segments' | 'exact'
+
+/** What earlier routes match without exception: by form and case, then length and text of the path, then conditions. */
 class Taken {
-  readonly #places = new Map<string, Map<string, IrRoute>>()
+  readonly #places = new Map<string, Map<number, Map<string, Map<string, IrRoute>>>>()
 
   add(route: IrRoute): void {
     const { path } = route.match
     const any = path.kind === 'regex' && (path.value === '.*' || path.value === '/.*')
     if (path.kind === 'regex' && !any) return
-    const place = any ? placeOf('prefix', '/', true) : placeOf(path.kind, path.value, path.caseSensitive)
-    const same = this.#places.get(place) ?? new Map<string, IrRoute>()
-    this.#places.set(place, same)
+    const text = any ? '/' : path.caseSensitive ? path.value : path.value.toLowerCase()
+    const form = formOf(path.kind === 'regex' ? 'prefix' : path.kind, any || path.caseSensitive)
+    const byLength = entry(this.#places, form, () => new Map<number, Map<string, Map<string, IrRoute>>>())
+    const byText = entry(byLength, text.length, () => new Map<string, Map<string, IrRoute>>())
+    const same = entry(byText, text, () => new Map<string, IrRoute>())
     const conditions = conditionsOf(route.match).join('\n')
     if (!same.has(conditions)) same.set(conditions, route)
   }
 
   find(match: IrMatch): IrRoute | undefined {
-    const wanted = combinations(conditionsOf(match))
-    for (const place of placesAbove(match.path)) {
-      const same = this.#places.get(place)
-      if (same === undefined) continue
-      for (const conditions of wanted) {
-        const found = same.get(conditions)
-        if (found !== undefined) return found
-      }
+    const { path } = match
+    let wanted: readonly string[] | undefined
+    for (const caseSensitive of [true, false]) {
+      // Every path begins with a slash, one that a regular expression matches, too.
+      const whole = path.kind === 'regex' ? '/' : caseSensitive ? path.value : path.value.toLowerCase()
+      for (const kind of ['prefix', 'segments', 'exact'] as const)
+        for (const [length, byText] of this.#places.get(formOf(kind, caseSensitive)) ?? []) {
+          if (!startCovers(kind, length, whole, path.kind)) continue
+          const start = whole.slice(0, length)
+          const same = byText.get(start)
+          // In a text without letters case says nothing.
+          if (same === undefined || (caseSensitive && !path.caseSensitive && start.toLowerCase() !== start.toUpperCase())) continue
+          wanted ??= combinations(conditionsOf(match))
+          for (const conditions of wanted) {
+            const found = same.get(conditions)
+            if (found !== undefined) return found
+          }
+        }
     }
     return undefined
   }
 }
 
-function placeOf(kind: string, value: string, caseSensitive: boolean): string {
-  return caseSensitive ? `${kind} ${value}` : `${kind} insensitive ${value.toLowerCase()}`
+/** Whether a path of the first form, which is the start of the second one of that length, matches all that the second one does. */
+function startCovers(kind: PathKind, length: number, whole: string, of: IrMatch['path']['kind']): boolean {
+  if (length > whole.length) return false
+  if (kind === 'prefix') return true
+  if (kind === 'exact') return of === 'exact' && length === whole.length
+  return length === whole.length ? of === 'exact' || of === 'segments' : whole[length] === '/'
 }
 
-/** Where routes would stand that match whatever this path matches. */
-function* placesAbove({ kind, value, caseSensitive }: IrMatch['path']): Generator<string> {
-  if (kind === 'regex') {
-    // Every path begins so.
-    yield placeOf('prefix', '/', true)
-    return
-  }
-  const both = function* (of: string, text: string): Generator<string> {
-    yield placeOf(of, text, false)
-    // In a text without letters case says nothing.
-    if (caseSensitive || text.toLowerCase() === text.toUpperCase()) yield placeOf(of, text, true)
-  }
-  for (let length = 0; length <= value.length; length++) {
-    const start = value.slice(0, length)
-    yield* both('prefix', start)
-    const ends = length === value.length ? kind !== 'prefix' : value[length] === '/'
-    if (ends) yield* both('segments', start)
-  }
-  if (kind === 'exact') yield* both('exact', value)
+function formOf(kind: PathKind, caseSensitive: boolean): string {
+  return caseSensitive ? kind : `${kind} insensitive`
+}
+
+function entry<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const found = map.get(key)
+  if (found !== undefined) return found
+  const made = make()
+  map.set(key, made)
+  return made
 }
 
 function conditionsOf({ headers, query }: IrMatch): readonly string[] {
