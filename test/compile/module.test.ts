@@ -243,6 +243,24 @@ t.test('a Module that says who may come in, and cannot be used, lets nobody in u
   t.end()
 })
 
+t.test('defaults.tls_secret_namespacing is that of TLSContexts', t => {
+  const secrets = (config: string, own = '') =>
+    [
+      ...compiled([
+        listener.replace('HTTP', 'HTTPS'),
+        host,
+        plain,
+        module(config),
+        object('TLSContext', 'c', `{hosts: ["*"], secret: cert.other${own}}`),
+        object('Host', 'h', '{hostname: h.example, tlsContext: {name: c}}'),
+      ]).secrets,
+    ].filter(name => name.includes('cert'))
+  t.same(secrets(''), ['default/cert.other', 'other/cert'])
+  t.same(secrets('defaults: {tls_secret_namespacing: false}'), ['default/cert.other'])
+  t.same(secrets('defaults: {tls_secret_namespacing: false}', ', secret_namespacing: true'), ['default/cert.other', 'other/cert'])
+  t.end()
+})
+
 t.test('probes and diagnostics are routes of the Module, when it asks for them', t => {
   const lines = (config: string) => {
     const round = new Round({ adminPort: 8878 })

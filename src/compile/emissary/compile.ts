@@ -23,7 +23,7 @@ import { compare } from './order.ts'
 import { readUpstream, type UpstreamContext } from './read-upstream.ts'
 import { Report } from './report.ts'
 import { Resolvers } from './resolvers.ts'
-import { groupDefaults, withDefaults } from './module/mapping-defaults.ts'
+import { groupDefaults, withDefaults, withSecretNamespacing } from './module/mapping-defaults.ts'
 import { headerCase } from './module/http-options.ts'
 import { fixedNamespace, moduleErrors, noteLabels, readModule, setResolver } from './module/module.ts'
 import { type Probe, moduleProbes } from './module/probes.ts'
@@ -153,7 +153,7 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
       })
   }
   const secrets = new Secrets(ofKind('Secret'), input.now ?? 0)
-  const contexts = ofKind('TLSContext')
+  const contexts = ofKind('TLSContext').map(context => withSecretNamespacing(context, module.config))
   const terminate = (host: Checked<'Host'>) => hostNode(host, readTermination(host, contexts, secrets, report))
   const hostObjects = [...declared, ...ingress.hosts]
   const nodes = hostObjects.map(terminate)

@@ -54,3 +54,9 @@ function withDefaultLabels(labels: MappingSpec['labels'], { default_labels: defa
   }
   return Object.keys(joined).length === 0 ? undefined : joined
 }
+
+/** The TLSContext with the Module's word on whether `name.namespace` of a Secret reaches another namespace, where it has none of its own. */
+export function withSecretNamespacing(context: Checked<'TLSContext'>, { defaults }: ModuleConfig): Checked<'TLSContext'> {
+  const namespacing = defaults?.tls_secret_namespacing
+  return namespacing === undefined ? context : { ...context, spec: { secret_namespacing: namespacing, ...context.spec } }
+}
