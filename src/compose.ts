@@ -15,6 +15,7 @@ import { startOwnEnvoy } from './compose/own-envoy.ts'
 import { keepTable } from './compose/last-known.ts'
 import { openOperate } from './compose/operate.ts'
 import { openState } from './compose/state.ts'
+import { poolNames } from './compose/pool-names.ts'
 import { readBody } from './compose/read-body.ts'
 import { poolGuards } from './discovery/pool-guards.ts'
 import { Sources } from './compose/sources.ts'
@@ -174,7 +175,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
       if ((yield* views.flushStructure()) || again) scheduler.structureChanged()
       onDemand.follow(compiled.grpc)
       want()
-      requested = sources.request(settings, compiled.consulRequests)
+      requested = sources.request(settings, compiled.consulRequests, poolNames(compiled.pools, settings))
     } catch (error) {
       defect(error)
     }

@@ -25,12 +25,12 @@ interface Opened {
   readonly source: HostedSource
 }
 
-/** Brings the running sources in line with the settings and with what ConsulResolver objects ask for. */
+/** Brings the running sources in line with the settings and with what ConsulResolvers and ServicePools ask for. */
 export class Sources {
   readonly #given: SourcesGiven
   /** What runs, by name, with the settings it was made of. */
   readonly #open = new Map<string, { readonly settings: string; readonly source: HostedSource }>()
-  /** Names of the open sources that only ConsulResolver objects ask for. */
+  /** Names of the open sources that only objects ask for. */
   #requested: ReadonlySet<string> = new Set()
   #turn: Promise<void> = Promise.resolve()
 
@@ -47,18 +47,21 @@ export class Sources {
     })
   }
 
-  /** The Consul sources that only objects ask for. One that cannot be made is reported and the others go on. */
-  async request(settings: Settings, requests: readonly ConsulRequest[]): Promise<void> {
-    if (requests.length === 0 && this.#requested.size === 0) return
+  /**
+   * The sources that only objects ask for: Consul of ConsulResolvers, and others as they are. One that cannot be made is reported and the others
+   * go on.
+   */
+  async request(settings: Settings, requests: readonly ConsulRequest[], others: readonly SourceSettings[]): Promise<void> {
+    if (requests.length + others.length === 0 && this.#requested.size === 0) return
     await this.#inTurn(async () => {
-      const wanted = requests.map(request => consulFromEnvironment(request, settings, this.#given.environment))
+      const wanted = [...requests.map(request => consulFromEnvironment(request, settings, this.#given.environment)), ...others]
       const names = new Set(wanted.map(one => one.name))
       try {
         const opened = await this.#openChanged(settings, wanted)
         await this.#replace(opened, name => names.has(name) || !this.#requested.has(name))
         this.#requested = names
       } catch (error) {
-        this.#given.log.error({ error: errorText(error) }, 'a Consul source that a ConsulResolver asks for cannot be made')
+        this.#given.log.error({ error: errorText(error) }, 'a source that an object asks for cannot be made')
       }
     })
   }

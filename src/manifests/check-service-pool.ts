@@ -46,6 +46,8 @@ function checkMembers({ members }: ServicePoolSpec): readonly Finding[] {
         path: at,
         text: `must have exactly one of ${memberKinds.join(', ')}: it has ${given.length === 0 ? 'none' : given.join(' and ')}`,
       })
+    if (member.dns !== undefined && !/^([A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9])?\.?)+$/.test(member.dns.name))
+      found.push({ path: [...at, 'dns', 'name'], text: `"${member.dns.name}" is no host name` })
     const name = memberName(member)
     const first = names.get(name)
     if (first === undefined) names.set(name, index)

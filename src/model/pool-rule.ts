@@ -18,6 +18,9 @@ export interface PoolRule {
   readonly guards?: PoolGuards
 }
 
+/** The source that looks up the host names of members; no other has its name. */
+export const poolNamesSource = 'pool-names'
+
 export const poolModes = ['union', 'priority', 'weighted', 'failover'] as const
 export type PoolMode = (typeof poolModes)[number]
 
@@ -40,6 +43,8 @@ export interface PoolMember {
   readonly share: number | undefined
   /** Lower levels are used first. */
   readonly level: number
+  /** Its endpoints are the addresses of this name; `services` and `sources` are where the gateway files them. */
+  readonly hostName?: { readonly name: string; readonly port: number }
   /** What checks mean here; what is left out is as the source has it. */
   readonly health?: CheckPolicy
 }

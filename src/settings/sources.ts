@@ -1,4 +1,5 @@
 import type { SourcePlugin } from '../discovery/contract.ts'
+import { poolNamesSource } from '../model/pool-rule.ts'
 import { didYouMean } from '../model/nearest.ts'
 import { check, compileCheck } from './check.ts'
 import type { Problem } from './document.ts'
@@ -10,7 +11,6 @@ import type { SourceSettings } from './settings.ts'
 export type RawSource = NonNullable<SettingsFile['sources']>[number] & Readonly<Record<string, unknown>>
 
 const baseKeys = Object.keys(sourceBase)
-const later = ['kubernetes', 'dns']
 
 /**
  * Checks every source against its plugin's schema and splits its own keys from the common ones. The keys of a third party's source
@@ -29,6 +29,11 @@ export function readSources(
   const checks = new Map<string, { schema: Record<string, unknown>; validate: ReturnType<typeof compileCheck> }>()
   const sources = [...given].map(([index, source]): SourceSettings => {
     const { name, type, namespace, addresses, guards, ...own } = source
+    if (name === poolNamesSource)
+      problems.push({
+        path: ['sources', index, 'name'],
+        text: `"${name}" is the name of what looks up host names of ServicePools; choose another`,
+      })
     const first = names.get(name)
     if (first === undefined) names.set(name, index)
     else problems.push({ path: ['sources', index, 'name'], text: `"${name}" is already the name of sources[${first}]: names are unique` })
@@ -83,7 +88,6 @@ export function trustProblems(
 function unknownType(type: string, plugins: readonly SourcePlugin[]): string {
   const known = plugins.map(plugin => plugin.type)
   const choices = `known types: ${[...known, './file.ts of your own'].join(', ')}`
-  if (later.includes(type)) return `sources of type ${type} are not built yet; ${choices}`
   const suggestion = didYouMean(type, known)
   return `no source has the type "${type}"; ${suggestion === '' ? choices : suggestion}`
 }

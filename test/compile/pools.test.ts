@@ -1,4 +1,5 @@
 import t from 'tap'
+import { poolNames } from '../../src/compose/pool-names.ts'
 import type { KnownSource } from '../../src/compile/pools/pool-rules.ts'
 import { compiled, type Given, host, listener, mapping, object, Round, routeLines } from './fixtures.ts'
 
@@ -53,6 +54,23 @@ t.test('members: one selector each, its names resolved to keys and sources (inte
   ])
 })
 
+t.test('a host name as a member: the gateway looks it up itself (discovery.md 1.3)', async t => {
+  const { pools } = compiled([pool('members: [{name: old, dns: {name: pay.corp.example, port: 8080}}, {vm: {service: payments}}]')], {
+    sources,
+  })
+  t.match(pools[0]?.members[0], { services: ['shop/pay.corp.example:8080'], sourceType: 'dns', sources: ['pool-names'] })
+  const defaults = { addresses: { allow: ['127.0.0.0/8'], only: [] } }
+  t.match(poolNames(pools, { defaults }), [
+    {
+      name: 'pool-names',
+      type: 'dns',
+      addresses: defaults.addresses,
+      own: { names: { 'shop/pay.corp.example:8080': 'pay.corp.example:8080' } },
+    },
+  ])
+  t.same(poolNames(compiled([pool('members: [{vm: {service: payments}}]')], { sources }).pools, { defaults }), [])
+})
+
 t.test('levels and shares by mode (discovery.md 1.6)', async t => {
   const levels = (mode: string, members: string) => {
     const [rule] = compiled([pool(`mode: ${mode}, members: [${members}]`)], { sources }).pools
@@ -88,7 +106,8 @@ t.test('bad input is named at its field and costs this pool alone', async t => {
     ['members: [{consul: {service: a, source: vms}}]', /source "vms" is of type vm, not consul/],
     ['members: [{file: {service: a, source: x}}]', /there is no source of type file/],
     ['members: [{consul: {service: a, datacenter: dc9}}]', /no Consul source is set to datacenter "dc9"; they are set to dc1, dc2/],
-    ['members: [{dns: {name: a.example, port: 80}}]', /dns: host names as members are not built yet/],
+    ['members: [{dns: {name: "a b/c", port: 80}}]', /dns.name: "a b\/c" is no host name/],
+    ['members: [{dns: {name: a.example}}]', /dns.port: is required/],
     [`members: [{${vm}}], subsets: [{name: v1, match: {}}]`, /match: must have 1 to 8 keys/],
     [`members: [{${vm}}], subsets: [{name: v1, match: {v: "1"}, fallback: v3}]`, /"v3" is no subset of this pool/],
     [

@@ -126,10 +126,14 @@ t.test(
     within(t, sum(split, 6), count, 0.4, 'the canary of the route')
     within(t, sum(split, 1), count, 0.6 * 0.3, 'the old side of the rest')
     within(t, sum(split, 5), count, 0.6 * 0.7, 'the new side of the rest')
-    await stage.manifests('canary', [])
 
-    // One side is empty: the other takes everything, at once and without a failed request.
+    // One side is empty: the other takes its part, too, the canary keeps its own, and no request fails.
     await legacy()
+    await eventually('the new side takes all that the canary leaves', async () => sum(await share(stage, '/pay/', 100), 5, 6) === 100)
+    const left = await share(stage, '/pay/', count)
+    within(t, sum(left, 6), count, 0.4, 'the canary while one side is empty')
+    t.equal(sum(left, 5, 6), count, 'nothing fails')
+    await stage.manifests('canary', [])
     await eventually('the new side takes all', async () => {
       const found = await share(stage, '/pay/', 100)
       return sum(found, 5) === 100
@@ -181,6 +185,24 @@ t.test('priority: levels without endpoints are passed over, a level that is half
   const count = 1000
   // 140 % of one half: 70 percent stay.
   within(t, (await share(stage, '/pay/', count))['backend-1'] ?? 0, count, 0.7, 'half of the first level is ill')
+})
+
+t.test('a host name is a member like any other: the gateway looks it up, and fails over to it', async t => {
+  const { stage, backends, modern } = await scene(t, 2)
+  await modern([0])
+  const named = { name: 'named', dns: { name: 'localhost', port: backends[1]?.port } }
+  const pool = { mode: 'failover', drainSeconds: 0, members: [vm, named] }
+  await stage.manifests('pool', [poolObject(pool), mappingObject('pay', { prefix: '/pay/', service: 'payments' })])
+  await served(stage, 1, 1)
+  await stage.answers('/pay/', answer => answer.status === 200)
+  t.same(await share(stage, '/pay/', 60), { 'backend-1': 60 })
+  await modern([0, 'unhealthy'])
+  await eventually('failed over to the name', async () => (await share(stage, '/pay/', 60))['backend-2'] === 60)
+  const { sources } = await stage.api<{ sources: readonly { name: string; state: string }[] }>('/api/v1/status')
+  t.match(
+    sources.find(one => one.name === 'pool-names'),
+    { state: 'live' },
+  )
 })
 
 t.test('an endpoint that is removed goes out as draining first, and is dropped after the drain window', async t => {

@@ -198,9 +198,9 @@ t.test('each mistake is named with its line, key and what was meant', async t =>
       'isthmus.yaml:5: trust[2]: there is no source and no type of source "dc2"; did you mean "dc1"?',
     ],
     [
-      'source type to come',
-      'sources: [{ name: a, type: kubernetes }]\n',
-      'isthmus.yaml:1: sources[0].type: sources of type kubernetes are not built yet; known types: registry, ./file.ts of your own',
+      'a name that the gateway needs itself',
+      'sources: [{ name: pool-names, type: registry, address: "http://a" }]\n',
+      'isthmus.yaml:1: sources[0].name: "pool-names" is the name of what looks up host names of ServicePools; choose another',
     ],
     ["a source's own key", `${source}    adress: x\n`, 'isthmus.yaml:5: sources[0].adress: unknown key; did you mean "address"?'],
     ["a source's common key", `${source}    namspace: x\n`, 'isthmus.yaml:5: sources[0].namspace: unknown key; did you mean "namespace"?'],

@@ -1,7 +1,7 @@
 import type { Checked, Finding } from '../../manifests/checked-object.ts'
 import { memberName, selectorOf } from '../../manifests/check-service-pool.ts'
 import { didYouMean } from '../../model/nearest.ts'
-import type { PoolMember, PoolRule } from '../../model/pool-rule.ts'
+import { type PoolMember, poolNamesSource, type PoolRule } from '../../model/pool-rule.ts'
 import { type ServiceKey, serviceKey } from '../../model/service-key.ts'
 import { memberLevels, memberShares } from './shares.ts'
 
@@ -63,11 +63,7 @@ type Selection = Omit<PoolMember, 'name' | 'share' | 'level' | 'health'>
 function select(member: Member, namespace: string, sources: readonly KnownSource[] | undefined): Selection | Finding {
   const kind = selectorOf(member)
   if (kind === undefined) return { path: [], text: 'must have exactly one selector' }
-  if (kind === 'dns')
-    return {
-      path: ['dns'],
-      text: 'host names as members are not built yet; give the name to a source of type dns or file and select that',
-    }
+  if (kind === 'dns') return selectName(member.dns, namespace)
   const given = member[kind]
   if (given === undefined) return { path: [], text: 'must have exactly one selector' }
   const ofType = sources?.filter(source => kind === 'any' || source.type === kind)
@@ -98,6 +94,14 @@ function select(member: Member, namespace: string, sources: readonly KnownSource
     tags: given.tags ?? [],
     meta: given.meta ?? {},
   }
+}
+
+/** The gateway looks the name up itself, and files its addresses under a key that no registry has. */
+function selectName(dns: Member['dns'], namespace: string): Selection | Finding {
+  if (dns === undefined) return { path: [], text: 'must have exactly one selector' }
+  const { name, port } = dns
+  const services = [serviceKey(namespace, `${name}:${String(port)}`)]
+  return { services, sourceType: 'dns', sources: [poolNamesSource], port: undefined, tags: [], meta: {}, hostName: { name, port } }
 }
 
 function unknownSource(name: string, kind: string, all: readonly KnownSource[], ofType: readonly KnownSource[]): string {
