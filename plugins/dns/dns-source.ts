@@ -57,8 +57,8 @@ export function dnsSource(options: DnsOptions, given: Pick<SourceGiven, 'admitAd
 }
 
 interface Outcome {
-  tell(name: NamedService, addresses: readonly string[]): void
-  fail(name: NamedService, error: unknown): void
+  readonly tell: (name: NamedService, addresses: readonly string[]) => void
+  readonly fail: (name: NamedService, error: unknown) => void
 }
 
 async function keepResolving(name: NamedService, options: DnsOptions, context: SourceContext, { tell, fail }: Outcome): Promise<void> {
