@@ -55,6 +55,19 @@ export class AdminClient {
     return this.#send<Body>(url, { signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]) })
   }
 
+  /** A text such as the metrics. */
+  async text(path: string): Promise<string> {
+    const url = this.#url(path)
+    try {
+      const response = await fetch(url, { headers: { ...this.#headers, accept: 'text/plain' }, signal: AbortSignal.timeout(patienceMs) })
+      const text = await response.text()
+      if (!response.ok) throw this.#refused(response.status, parse(text))
+      return text
+    } catch (error) {
+      throw error instanceof CliError ? error : this.#unreachable(error)
+    }
+  }
+
   /** Has something done, or asks what takes many words. */
   async post<Body>(path: string, body?: object): Promise<Body> {
     const init = body === undefined ? { method: 'POST', signal: AbortSignal.timeout(patienceMs) } : this.#write('POST', body)

@@ -66,6 +66,16 @@ export const commands: readonly CommandEntry[] = [
     summary: 'what would be served, before it happens',
     load: async () => (await import('./what-if.ts')).register,
   },
+  {
+    name: 'doctor',
+    summary: 'check a running gateway, with a fix for each finding',
+    load: async () => (await import('./doctor.ts')).register,
+  },
+  {
+    name: 'support-dump',
+    summary: 'all that a gateway tells about itself, in one file',
+    load: async () => (await import('./support-dump.ts')).register,
+  },
   { name: 'unset', summary: 'take an override back', load: async () => (await import('./unset.ts')).register },
   {
     name: 'schema',

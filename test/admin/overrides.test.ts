@@ -21,6 +21,8 @@ t.test('overrides over the API: set, listed, explained, taken back', async t => 
     { served: false, reasons: [{ code: 'merged' }, { code: 'override-exclude', text: /disk is full/ }] },
   )
   t.match((await get('/api/v1/overrides')).body, { total: 1, items: [{ id: 'x' }] })
+  t.match((await get('/api/v1/overrides/x')).body, { id: 'x', action: 'exclude' })
+  t.match((await get('/api/v1/overrides/q')).body, { status: 404, code: 'override-unknown' })
   const waiting = await app.inject({ method: 'PUT', url: '/api/v1/overrides/y', payload: { ...good, address: '[2001:db8:0::1]:80' } })
   t.match(waiting.json(), { state: 'waiting', address: '[2001:db8::1]:80' }, 'nobody knows it yet')
   const clash = await app.inject({ method: 'PUT', url: '/api/v1/overrides/z', payload: { ...good, action: 'pin' } })

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
+import { IsthmusError } from '../../model/errors.ts'
 import { serviceKey } from '../../model/service-key.ts'
 import type { TableReader } from '../../table/reader.ts'
 import type { OverrideState } from '../../table/overrides.ts'
@@ -8,7 +9,7 @@ import { parseAddress } from '../explain.ts'
 import { actorRequest, overrideBody, type OverrideBody, overrideParams, overrideRequest } from '../override-schemas.ts'
 import { page } from '../paging.ts'
 import { invalid } from '../problem.ts'
-import { listQuery, noQuery, pageBody } from '../schemas.ts'
+import { blockingQuery, listQuery, noQuery, pageBody } from '../schemas.ts'
 import { actorOf } from '../actor.ts'
 import { answer, type RouteContext } from './context.ts'
 
@@ -46,6 +47,18 @@ export function addOverrides(app: FastifyInstance, context: RouteContext): void 
           request.query,
         ),
       ),
+  )
+  app.get<{ Params: Params; Querystring: Static<typeof blockingQuery> }>(
+    '/overrides/:id',
+    { schema: { summary: 'One of them', tags, params: overrideParams, querystring: blockingQuery, response: { 200: overrideBody } } },
+    (request, reply) =>
+      answer(context, request, reply, { beyondTable: true }, () => {
+        const { id } = request.params
+        const found = overrides.list().find(one => one.override.id === id)
+        if (found === undefined)
+          throw new IsthmusError('override-unknown', `there is no override "${id}"; GET /api/v1/overrides lists them`)
+        return bodyOf(found, table)
+      }),
   )
   app.put<{ Params: Params; Body: Static<typeof overrideRequest> }>(
     '/overrides/:id',
