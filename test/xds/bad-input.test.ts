@@ -94,6 +94,17 @@ for (const protocol of protocols) {
     t.equal(xds.bounds.filter(bound => bound === 'answer').length, 5, 'D15 the use of the bound is counted')
   })
 
+  t.test(`${protocol}: a client that refuses everything is given up on: others are served, each refusal is counted`, async t => {
+    const xds = await startXds(t, { resources: [resource('cluster a')] })
+    const peer = xds.peer(protocol)
+    peer.subscribe('cluster', '*')
+    const tries = await xds.settle(peer, () => peer.nack('cluster', 'no'))
+    t.ok(tries > 0 && tries <= 2, `${String(tries)} tries for one resource`)
+    t.equal(xds.observed.filter(({ what }) => what === 'nacked').length, tries)
+    t.same(xds.faults, [], 'a NACK is no fault')
+    await othersAreServed(t, xds)
+  })
+
   t.test(`${protocol}: a flood of requests changes nothing for others, and each question is answered once`, async t => {
     const xds = await startXds(t, { resources: [resource('cluster a'), resource('endpoint e')] })
     const flood = xds.open(protocol)
