@@ -7,7 +7,7 @@ import type { LedgerNote } from './ledger-store.ts'
 export type Pending = { readonly note: LedgerNote } | PendingChange
 
 /** From here on changes of one service are told in one. */
-const plenty = 20_000
+const plenty = 5000
 /** More than this of users' doings never wait; the oldest are given up, and it is told. */
 const maxEvents = 10_000
 

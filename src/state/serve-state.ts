@@ -1,4 +1,4 @@
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { errorText } from '../model/errors.ts'
 import { Database } from './database.ts'
@@ -15,13 +15,14 @@ export interface ServedPart {
 }
 
 /** So much nicer than the thread that the changes of endpoints go through, where a thread has a niceness of its own. */
-const niceness = 10
+const nicer = 5
+const nicest = 19
 
 /** What the thread of StateThread runs: opens a part when it is first called, and does one call after the other. */
 export function serveState(served: readonly ServedPart[], wall: () => number): void {
   const port = parentPort
   if (port === null) throw new Error('this runs in a thread of its own')
-  if (process.platform === 'linux') setPriority(niceness)
+  if (process.platform === 'linux') setPriority(Math.min(nicest, getPriority() + nicer))
   const post = (answer: ThreadAnswer): void => port.postMessage(answer)
   const databases: Database[] = []
   const stores = new Map<string, object>()

@@ -129,13 +129,13 @@ t.test('what cannot be written waits; when too much waits, steps between are joi
   const table = new EndpointTable(() => undefined)
   const ledger = testLedger(table, clock)
   const [service = serviceKey('', '')] = services
-  for (let index = 0; index < 20_100; index++) {
+  for (let index = 0; index < 5100; index++) {
     const endpoint = makeEndpoint({ address: '10.0.0.1', port: 80, id: 'i', weight: 1 + index })
     table.apply({ name: 'dc1', type: 'file' }, [{ id: 'g', service, endpoints: [endpoint] }], 0)
     table.settle()
   }
-  const entries = await ledger.entries({ after: 19_990, limit: 100 })
-  t.match(entries.at(-1), { seq: 20_000, merged: 101, after: [{ weight: 20_100 }] })
+  const entries = await ledger.entries({ after: 4990, limit: 100 })
+  t.match(entries.at(-1), { seq: 5000, merged: 101, after: [{ weight: 5100 }] })
   const broken = testLedger(table, clock, { path: join('/dev/null', 'x.db') })
   broken.record({ revision: 1, service: undefined, cause: 'resync', sources: [], actor: 'ada', text: '' })
   await t.rejects(broken.entries({ limit: 1 }), { code: 'state-unusable' })
