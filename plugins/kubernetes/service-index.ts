@@ -6,6 +6,9 @@ import type { KubeNode, KubeService } from './kube-service.ts'
 import type { ResourceChange } from './shelf.ts'
 import { translate } from './translate.ts'
 
+/** How many of those that are left out are named. */
+const shownRefusals = 5
+
 const none: readonly Endpoint[] = Object.freeze([])
 
 /**
@@ -86,11 +89,15 @@ export class ServiceIndex {
 
   /** One sentence about what is left out, or an empty one. */
   notice(): string {
-    const [first] = this.#refusals.values()
-    if (first === undefined) return ''
+    const shown: string[] = []
     let count = 0
-    for (const { length } of this.#refusals.values()) count += length
-    return `${String(count)} parts of slices are left out, the first: ${first[0] ?? ''}`
+    for (const texts of this.#refusals.values()) {
+      count += texts.length
+      if (shown.length < shownRefusals) shown.push(...texts.slice(0, shownRefusals - shown.length))
+    }
+    if (count === 0) return ''
+    const more = count > shown.length ? ` (and ${String(count - shown.length)} more)` : ''
+    return `${count === 1 ? '1 part of a slice is' : `${String(count)} parts of slices are`} left out: ${shown.join('; ')}${more}`
   }
 
   #translate(service: string, former: readonly Endpoint[]): readonly Endpoint[] {

@@ -88,8 +88,13 @@ function isSamePort(a: UsablePort, b: UsablePort): boolean {
   return a.name === b.name && a.protocol === b.protocol
 }
 
-function usablePorts({ ports }: BackendPart, service: KubeService | undefined, refuse: (text: string) => void): readonly UsablePort[] {
+function usablePorts(
+  { ports, endpoints }: BackendPart,
+  service: KubeService | undefined,
+  refuse: (text: string) => void,
+): readonly UsablePort[] {
   const usable: UsablePort[] = []
+  if (ports.length === 0 && endpoints.length > 0) refuse('it has endpoints, but no port')
   for (const port of ports) {
     const problem = problemOf(port, ports.length)
     if (problem !== undefined) refuse(problem)

@@ -22,8 +22,13 @@ interface SourceBody {
 }
 
 /** Starts one with a route `/NAME/` for each of the services. */
-export async function startKubeStage(t: Teardown, sources: StageOptions['sources'], services: readonly string[]): Promise<KubeStage> {
-  const stage = await startStage(t, { sources })
+export async function startKubeStage(
+  t: Teardown,
+  sources: StageOptions['sources'],
+  services: readonly string[],
+  settings: StageOptions['settings'] = {},
+): Promise<KubeStage> {
+  const stage = await startStage(t, { sources, settings })
   const mappings = services.map(name => mappingObject(name, { prefix: `/${name}/`, service: name }))
   await stage.manifests('services', mappings)
   const hosts = async (cluster: string): Promise<ReadonlyMap<string, string>> => {
