@@ -1,7 +1,8 @@
 import t from 'tap'
+import { serviceKey } from '../../src/model/service-key.ts'
 import { poolNames } from '../../src/compose/pool-names.ts'
 import type { KnownSource } from '../../src/compile/pools/pool-rules.ts'
-import { compiled, type Given, host, listener, mapping, object, Round, routeLines } from './fixtures.ts'
+import { compiled, type Given, host, knows, listener, mapping, object, Round, routeLines } from './fixtures.ts'
 
 const sources: readonly KnownSource[] = [
   { name: 'dc1', type: 'consul', namespace: 'default', datacenter: 'dc1' },
@@ -158,7 +159,7 @@ t.test('a pool is named like any service, and what it says about clusters makes 
 
 t.test('what has no effect, or may fail over too late, is noticed', async t => {
   const notices = (spec: string) => {
-    const round = new Round({ sources })
+    const round = new Round({ sources, known: knows(['shop', 'a'], ['default', 'b']) })
     round.apply(pool(spec))
     return round.notices('ServicePool', 'payments').join('; ')
   }
@@ -167,4 +168,28 @@ t.test('what has no effect, or may fail over too late, is noticed', async t => {
   t.match(notices(`mode: failover, members: [${a}]`), /add outlierDetection or healthChecks/)
   t.equal(notices(`mode: failover, outlierDetection: {}, members: [${a}]`), '')
   t.match(notices('mode: weighted, members: [{name: a, vm: {service: a}, weight: 20}]'), /add up to 20 percent: they count in proportion/)
+})
+
+t.test('a member that selects nothing, or what another pool makes, is named; pools do not nest, so there are no circles', async t => {
+  const round = new Round({ sources, known: knows(['shop', 'a']) })
+  const seen = (...documents: readonly string[]) => {
+    const result = round.apply(...documents)
+    return { result, notices: round.notices('ServicePool', 'payments').join('; ') }
+  }
+  const { result, notices } = seen(pool('members: [{name: x, vm: {service: nobody}}, {name: y, vm: {service: a}}]'))
+  t.equal(notices, 'member x has nothing: no source knows shop/nobody or default/nobody')
+  t.ok(result.lookups.services.has(serviceKey('shop', 'nobody')), 'it is compiled again once somebody does')
+  const circle = seen(pool('members: [{any: {service: other}}]'), pool('members: [{any: {service: payments}}]', 'shop/other'))
+  t.match(circle.notices, /member any selects what sources know as shop\/other, not what the ServicePool of that name makes of it/)
+  t.equal(circle.result.pools.length, 2)
+  t.equal(
+    seen(pool('members: [{vm: {service: payments}}]')).notices,
+    'member vm has nothing: no source knows shop/payments or default/payments',
+  )
+  const own = new Round({ sources, known: knows(['shop', 'payments']) })
+  own.apply(pool('members: [{vm: {service: payments}}]'))
+  t.same(own.notices('ServicePool', 'payments'), [], 'a pool in front of the service of its name')
+  const offline = new Round({})
+  offline.apply(pool('members: [{vm: {service: nobody}}]'))
+  t.same(offline.notices('ServicePool', 'payments'), [], 'offline nothing is known')
 })

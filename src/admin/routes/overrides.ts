@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import { IsthmusError } from '../../model/errors.ts'
 import { serviceKey } from '../../model/service-key.ts'
-import type { TableReader } from '../../table/reader.ts'
+import { isAt, type TableReader } from '../../table/reader.ts'
 import type { OverrideState } from '../../table/overrides.ts'
 import { addressText, isoTime } from '../bodies/endpoint.ts'
 import { parseAddress } from '../explain.ts'
@@ -112,7 +112,7 @@ export function addOverrides(app: FastifyInstance, context: RouteContext): void 
 function bodyOf({ override, setAt, kept }: OverrideState, table: TableReader): OverrideBody {
   const { id, service, action, value, reason, actor, expiresAt, address, port } = override
   const places = table.pool(service)?.endpoints ?? []
-  const found = places.some(one => one.address === address && one.port === port && one.goneAt === undefined)
+  const found = places.some(one => isAt(one, { address, port }) && one.goneAt === undefined)
   return {
     id,
     service,

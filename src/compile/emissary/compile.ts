@@ -120,7 +120,7 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
     objects.filter((object): object is Checked<Kind> & CheckedObject => object.kind === kind)
   const module = readModule(ofKind('Module'), written, report)
   setResolver(module, resolvers, report)
-  const pools = compilePools(ofKind('ServicePool'), input.sources, report)
+  const pools = compilePools(ofKind('ServicePool'), input.sources, lookups, report)
   lookups.declare(pools)
   const upstreams: UpstreamContext = { resolvers, lookups, pools, report, namespace: fixedNamespace(module, input) }
   const listeners = ofKind('Listener')

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { IrPool } from '../../ir/pool.ts'
 import type { Checked } from '../../manifests/checked-object.ts'
-import type { PoolRule } from '../../model/pool-rule.ts'
-import type { ServiceKey } from '../../model/service-key.ts'
+import type { PoolMember, PoolRule } from '../../model/pool-rule.ts'
+import { type ServiceKey, serviceKey } from '../../model/service-key.ts'
+import type { KnownServices } from '../emissary/input.ts'
 import type { Upstream } from '../emissary/upstream.ts'
 import { healthCheck } from '../emissary/cluster-options.ts'
 import type { Report } from '../emissary/report.ts'
@@ -18,10 +19,14 @@ export interface CompiledPool {
   readonly subsets: NonNullable<Checked<'ServicePool'>['spec']['subsets']>
 }
 
-/** The pools of one pass, by the service each of them is. One that is refused leaves its service as it would be without it. */
+/**
+ * The pools of one pass, by the service each of them is. One that is refused leaves its service as it would be without it.
+ * @param sources undefined offline, where nothing is said of names that no source knows
+ */
 export function compilePools(
   pools: readonly Checked<'ServicePool'>[],
   sources: readonly KnownSource[] | undefined,
+  known: KnownServices,
   report: Report,
 ): ReadonlyMap<ServiceKey, CompiledPool> {
   const made = new Map<ServiceKey, CompiledPool>()
@@ -32,7 +37,34 @@ export function compilePools(
       made.set(rule.service, { rule, cluster, clusterSuffix: suffixOf(cluster), subsets: pool.spec.subsets ?? [] })
     } else for (const finding of rule) report.refuse(pool, finding)
   }
+  for (const pool of pools) {
+    const rule = made.get(serviceKey(pool.manifest.namespace, pool.manifest.name))?.rule
+    for (const member of rule?.members ?? [])
+      for (const text of memberNotices(member, others(made, pool), sources === undefined ? undefined : known)) report.notice(pool, text)
+  }
   return made
+}
+
+/** The pools but for one: its members may select what sources know under its own name. */
+function others(made: ReadonlyMap<ServiceKey, CompiledPool>, { manifest }: Checked<'ServicePool'>): ReadonlySet<ServiceKey> {
+  const all = new Set(made.keys())
+  all.delete(serviceKey(manifest.namespace, manifest.name))
+  return all
+}
+
+/** Members that select what is not there: nothing that any source knows, or what another pool makes, which is none of a source's. */
+function memberNotices(
+  { name, services, hostName }: PoolMember,
+  pools: ReadonlySet<ServiceKey>,
+  known: KnownServices | undefined,
+): readonly string[] {
+  if (hostName !== undefined || known === undefined) return []
+  // Each is asked for, so that it is compiled again once one becomes known.
+  const found = services.filter(service => known.has(service))
+  if (found.some(service => !pools.has(service))) return []
+  const pool = services.find(service => pools.has(service))
+  if (pool === undefined) return found.length > 0 ? [] : [`member ${name} has nothing: no source knows ${services.join(' or ')}`]
+  return [`member ${name} selects what sources know as ${pool}, not what the ServicePool of that name makes of it: pools do not nest`]
 }
 
 /**
