@@ -1,13 +1,11 @@
 import { mkdtemp, writeFile } from 'node:fs/promises'
-import { createServer, connect, type Socket } from 'node:net'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { kubernetesPlugin } from '../../plugins/kubernetes/index.ts'
 import type { KubernetesSettings } from '../../plugins/kubernetes/settings.ts'
 import { makeGiven, type Recording, startRun } from '../contract/harness.ts'
 import { type KubeManifest, startKubeCluster } from '../tools/kube-cluster.ts'
+import { startTcpProxy } from '../tools/tcp-proxy.ts'
 
 const cluster = await startKubeCluster({ users: { gateway: [] } })
 t.teardown(() => cluster.stop())
@@ -62,8 +60,15 @@ t.test('2,000 slices of 500 services come in pages; scaling, relabelling and del
       }),
     )
   }
+  const pages = async (): Promise<number> => {
+    const text = await cluster.request<string>('GET', '/metrics')
+    const lines = text.matchAll(/^apiserver_request_total\{[^}]*resource="endpointslices"[^}]*verb="LIST"[^}]*\} (\d+)$/gm)
+    return [...lines].reduce((sum, line) => sum + Number(line[1]), 0)
+  }
+  const before = await pages()
   const { recording, counts } = start(test, { kubeconfig: await cluster.kubeconfigFile() })
   await recording.until(() => recording.syncs > 0)
+  test.equal((await pages()) - before, 4, 'pages of 500')
   test.equal(recording.groups.size, 500)
   test.ok([...recording.groups.values()].every(group => group.endpoints.length === 8))
   for (const [index, size] of [100, 100, 99].entries())
@@ -170,18 +175,8 @@ t.test('a token that is refused is replaced on disk; a missing right is named, c
 
 t.test('a watch that hangs without an end is noticed by its silence', async test => {
   await cluster.apply(slice('web-1', 'web', addresses(1, 1)))
-  const sockets = new Set<Socket>()
-  const proxy = createServer(socket => {
-    const upstream = connect(cluster.port, '127.0.0.1')
-    for (const one of [socket, upstream]) sockets.add(one.on('error', () => undefined))
-    socket.pipe(upstream).pipe(socket)
-  }).listen(0, '127.0.0.1')
-  test.teardown(() => {
-    for (const socket of sockets) socket.destroy()
-    proxy.close()
-  })
-  await once(proxy, 'listening')
-  const server = `https://127.0.0.1:${(proxy.address() as AddressInfo).port}`
+  const proxy = await startTcpProxy(test, cluster.port)
+  const server = `https://127.0.0.1:${proxy.port}`
   const { recording, counts } = start(test, {
     kubeconfig: await cluster.kubeconfigFile({ server }),
     watches: { stallSeconds: 2 },
@@ -191,7 +186,8 @@ t.test('a watch that hangs without an end is noticed by its silence', async test
   await cluster.apply(slice('web-1', 'web', addresses(2, 1)))
   // Then the watch is open: a request that hangs before its answer is another matter.
   await recording.until(() => count(recording, 'default/web') === 2)
-  for (const socket of sockets) socket.unpipe().pause()
+  proxy.mode('silent')
+  proxy.mode('pass')
   await cluster.apply(slice('web-1', 'web', addresses(3, 1)))
   await recording.until(() => count(recording, 'default/web') === 3)
   test.ok(counts('stalls') > 0)
