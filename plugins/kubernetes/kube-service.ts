@@ -1,3 +1,4 @@
+import { externalTarget, type ExternalTarget } from './external-name.ts'
 import type { KubeObject } from './resource.ts'
 
 /** What is kept of a Service. */
@@ -6,18 +7,24 @@ export interface KubeService {
   readonly name: string
   /** Its own ports by name and protocol: `http/TCP` → 80. */
   readonly ports: ReadonlyMap<string, number>
+  /** Of type ExternalName. */
+  readonly external?: ExternalTarget
 }
 
-/** Reads a Service; ExternalName ones that Consul made (label `consul=true`) do not exist (reference/discovery.md 1.3). */
-export function readService(object: KubeObject): KubeService | undefined {
+/**
+ * Reads a Service; ExternalName ones that Consul made (label `consul=true`) do not exist (reference/discovery.md 1.3).
+ * @param allow host names that ExternalName ones may lead to; see externalTarget
+ */
+export function readService(object: KubeObject, allow: readonly string[] = []): KubeService | undefined {
   const { name, namespace = '', labels } = object.metadata
-  const spec = (object['spec'] ?? {}) as { type?: unknown; ports?: unknown }
+  const spec = (object['spec'] ?? {}) as { type?: unknown; ports?: unknown; externalName?: unknown }
   if (spec.type === 'ExternalName' && labels?.['consul'] === 'true') return undefined
   const ports = new Map<string, number>()
   for (const port of (Array.isArray(spec.ports) ? spec.ports : []) as { name?: unknown; port?: unknown; protocol?: unknown }[]) {
     if (typeof port.port === 'number') ports.set(portKey(port.name, port.protocol), port.port)
   }
-  return { namespace, name, ports }
+  if (spec.type !== 'ExternalName') return { namespace, name, ports }
+  return { namespace, name, ports, external: externalTarget(typeof spec.externalName === 'string' ? spec.externalName : '', allow) }
 }
 
 /** How a Service's port is found by a slice's, which has its name. */

@@ -2,7 +2,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { DiscoverySource, RemovalCause, SourceContext, SourceGiven, WatchCounts } from '../../src/discovery/contract.ts'
 import { type Backend, type BackendGiven, legacyReader, sliceReader } from './backend.ts'
 import { createKubeClient, type KubeClient } from './client.ts'
+import { admitted } from './external-name.ts'
 import { type KubeNode, type KubeService, readNode, readService } from './kube-service.ts'
+import { NameWatch } from './name-watch.ts'
 import { Reflector, type ReflectorCounts, type ReflectorOptions, type ReflectorStatus } from './reflector.ts'
 import type { KubeObject, KubeResource } from './resource.ts'
 import { ServiceIndex } from './service-index.ts'
@@ -69,6 +71,7 @@ class KubernetesRun {
   readonly #over = new AbortController()
   readonly #defect = Promise.withResolvers<never>()
   readonly #runs = new Set<Promise<void>>()
+  #names: NameWatch | undefined
   #synced = false
   #isLost = false
   /** All groups are told, also those that did not change. */
@@ -99,9 +102,15 @@ class KubernetesRun {
     signal.addEventListener('abort', end, { once: true })
     if (signal.aborted) end()
     try {
+      this.#followNames()
       for (const namespace of this.#namespaces()) {
         this.#followSlices(namespace)
-        this.#follow<KubeService>(services, namespace, false, readService, changes => this.#known.index.takeServices(changes))
+        const { allow = [] } = this.#settings.externalNames ?? {}
+        const read = (object: KubeObject): KubeService | undefined => readService(object, allow)
+        this.#follow<KubeService>(services, namespace, false, read, changes => {
+          this.#known.index.takeServices(changes)
+          this.#names?.follow(this.#known.index.hosts)
+        })
       }
       if (this.#settings.nodes !== false)
         this.#follow<KubeNode>(nodes, undefined, false, readNode, changes => this.#known.index.takeNodes(changes))
@@ -134,6 +143,28 @@ class KubernetesRun {
   #followSlices(namespace: string | undefined): void {
     const read = sliceReader(this.#backendGiven())
     this.#follow<Backend>(slices, namespace, true, read, changes => this.#known.index.takeBackends(changes))
+  }
+
+  /** Host names are asked for only where some are allowed. */
+  #followNames(): void {
+    const { allow = [], servers = [] } = this.#settings.externalNames ?? {}
+    if (allow.length === 0) return
+    const { index, admitAddress } = this.#known
+    const { clock, random } = this.#context
+    this.#names = new NameWatch({
+      servers,
+      clock,
+      random,
+      signal: this.#over.signal,
+      onAnswer: (host, answer) => {
+        index.takeAddresses(host, admitted(host, answer, admitAddress))
+        // What DNS no longer says is merely missing.
+        this.#flush(clock.now(), 'absent')
+        this.#reportNotice()
+        if (!this.#synced) this.#checkSynced(false)
+      },
+    })
+    this.#names.follow(index.hosts)
   }
 
   #backendGiven(): BackendGiven {
@@ -227,7 +258,8 @@ class KubernetesRun {
   #checkSynced(listed: boolean): void {
     if (!this.#synced) {
       const essential = this.#followed.filter(one => one.essential)
-      if (!essential.some(one => one.reflector.status.synced) || !this.#followed.every(isSettled)) return
+      if (!essential.some(one => one.reflector.status.synced) || !this.#followed.every(isSettled) || this.#names?.isSettled === false)
+        return
       this.#synced = true
       this.#known.index.repeat()
       this.#repeating = true

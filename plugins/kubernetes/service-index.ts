@@ -2,6 +2,7 @@ import type { EndpointGroup } from '../../src/model/endpoint-group.ts'
 import type { Endpoint } from '../../src/model/endpoint.ts'
 import { serviceKey } from '../../src/model/service-key.ts'
 import type { Backend } from './backend.ts'
+import { externalEndpoints } from './external-name.ts'
 import type { KubeNode, KubeService } from './kube-service.ts'
 import type { ResourceChange } from './shelf.ts'
 import { translate } from './translate.ts'
@@ -22,6 +23,10 @@ export class ServiceIndex {
   readonly #emitted = new Map<string, readonly Endpoint[]>()
   readonly #refusals = new Map<string, readonly string[]>()
   readonly #dirty = new Set<string>()
+  /** Services of type ExternalName, by the host that they lead to. */
+  readonly #byHost = new Map<string, Set<string>>()
+  readonly #addresses = new Map<string, readonly string[]>()
+  readonly #problems = new Map<string, string>()
 
   get dirty(): number {
     return this.#dirty.size
@@ -46,11 +51,42 @@ export class ServiceIndex {
   }
 
   takeServices(changes: readonly ResourceChange<KubeService>[]): void {
-    for (const { key, after } of changes) {
+    for (const { key, before, after } of changes) {
       if (after === undefined) this.#services.delete(key)
       else this.#services.set(key, after)
-      if (this.#backends.has(key)) this.#dirty.add(key)
+      if (before?.external !== undefined || after?.external !== undefined) this.#relate(key, hostOf(before), hostOf(after))
+      else if (this.#backends.has(key)) this.#dirty.add(key)
     }
+  }
+
+  /** Host names that Services of type ExternalName lead to. */
+  get hosts(): ReadonlySet<string> {
+    return new Set(this.#byHost.keys())
+  }
+
+  /** What became known of a host name: its usable addresses, or why they cannot be told, in which case the last ones stay. */
+  takeAddresses(host: string, answer: { readonly addresses?: readonly string[]; readonly problem?: string }): void {
+    if (answer.problem === undefined) this.#problems.delete(host)
+    else this.#problems.set(host, answer.problem)
+    if (answer.addresses === undefined) return
+    this.#addresses.set(host, answer.addresses)
+    for (const service of this.#byHost.get(host) ?? []) this.#dirty.add(service)
+  }
+
+  #relate(service: string, before: string | undefined, after: string | undefined): void {
+    this.#dirty.add(service)
+    if (before === after) return
+    const left = before === undefined ? undefined : this.#byHost.get(before)
+    left?.delete(service)
+    if (before !== undefined && left?.size === 0) {
+      this.#byHost.delete(before)
+      this.#addresses.delete(before)
+      this.#problems.delete(before)
+    }
+    if (after === undefined) return
+    const known = this.#byHost.get(after)
+    if (known === undefined) this.#byHost.set(after, new Set([service]))
+    else known.add(service)
   }
 
   takeNodes(changes: readonly ResourceChange<KubeNode>[]): void {
@@ -89,6 +125,11 @@ export class ServiceIndex {
 
   /** One sentence about what is left out, or an empty one. */
   notice(): string {
+    const [problem = ''] = this.#problems.values()
+    return [this.#leftOut(), problem].filter(one => one !== '').join('; ')
+  }
+
+  #leftOut(): string {
     const shown: string[] = []
     let count = 0
     for (const texts of this.#refusals.values()) {
@@ -97,17 +138,19 @@ export class ServiceIndex {
     }
     if (count === 0) return ''
     const more = count > shown.length ? ` (and ${String(count - shown.length)} more)` : ''
-    return `${count === 1 ? '1 part of a slice is' : `${String(count)} parts of slices are`} left out: ${shown.join('; ')}${more}`
+    return `${count === 1 ? '1 part of a slice or Service is' : `${String(count)} parts of slices or Services are`} left out: ${shown.join('; ')}${more}`
   }
 
   #translate(service: string, former: readonly Endpoint[]): readonly Endpoint[] {
+    const known = this.#services.get(service)
+    if (known?.external !== undefined) return this.#externalOf(service, known, former)
     const backends = this.#backends.get(service)
     if (backends === undefined) {
       this.#refusals.delete(service)
       return none
     }
     const { endpoints, refusals } = translate([...backends.values()], {
-      service: this.#services.get(service),
+      service: known,
       nodeOf: name => this.#nodes.get(name),
       former,
     })
@@ -115,6 +158,19 @@ export class ServiceIndex {
     else this.#refusals.delete(service)
     return endpoints
   }
+
+  #externalOf(service: string, known: KubeService, former: readonly Endpoint[]): readonly Endpoint[] {
+    const { external } = known
+    const refuse = (text: string): void => void this.#refusals.set(service, [`${service}: ${text}`])
+    if (external !== undefined && 'refusal' in external) refuse(external.refusal)
+    else if (known.ports.size === 0) refuse('a Service of type ExternalName without ports: name them under spec.ports')
+    else this.#refusals.delete(service)
+    return externalEndpoints(known.ports, this.#addresses.get(hostOf(known) ?? '') ?? [], former)
+  }
+}
+
+function hostOf(service: KubeService | undefined): string | undefined {
+  return service?.external !== undefined && 'host' in service.external ? service.external.host : undefined
 }
 
 /** The key of a Service, which is that of its group and of its logical service. */

@@ -24,6 +24,19 @@ export const kubernetesSchema = Type.Object({
   nodes: Type.Optional(
     Type.Boolean({ description: 'read nodes, for the region (and zone, where slices have none) of endpoints', default: true }),
   ),
+  externalNames: Type.Optional(
+    Type.Object({
+      allow: Type.Array(Type.String({ minLength: 1 }), {
+        description: 'host names that Services of type ExternalName may lead to; *.DOMAIN for all below it',
+        default: [],
+      }),
+      servers: Type.Optional(
+        Type.Array(Type.String({ minLength: 1 }), {
+          description: "DNS servers to ask for them, ADDRESS or ADDRESS:PORT; default: the machine's own",
+        }),
+      ),
+    }),
+  ),
   watches: Type.Optional(
     Type.Object({
       stallSeconds: Seconds('a watch without a byte for this long is given up; API servers send something every minute', 90),

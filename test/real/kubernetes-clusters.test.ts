@@ -106,7 +106,7 @@ t.test('odd slices: nil conditions and ports, host names, forbidden addresses, 1
   const { state, notices, error } = await stage.source('one')
   t.match({ state, error }, { state: 'live', error: null })
   const [notice = '', ...others] = notices
-  t.match(notice, /^4 parts of slices are left out: /)
+  t.match(notice, /^4 parts of slices or Services are left out: /)
   for (const [name, reason] of [
     ['nil-ports', 'no port'],
     ['nil-port', 'has no number'],
