@@ -32,6 +32,8 @@ export interface BenchGateway {
   collect(): Promise<void>
   /** User and system time used so far, ms. */
   cpu(): Promise<number>
+  /** How long the main thread was ready to run and had no processor, ms: what other work on the machine does to every latency. */
+  waited(): Promise<number>
   /** Garbage collection and event-loop delay since it was last asked, ms. */
   probe(): Promise<Probe>
   /** Its admin address answers; it may not know anything yet. */
@@ -102,6 +104,7 @@ ${sources.map(source => `  - ${source}\n`).join('')}`,
       await sleep(collectMs)
     },
     cpu: () => cpuOf(child.pid),
+    waited: async () => Number((await readFile(`/proc/${String(child.pid)}/schedstat`, 'utf8')).split(' ')[1]) / 1e6,
     async probe() {
       await rm(probed, { force: true })
       child.signal('SIGURG')

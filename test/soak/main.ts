@@ -68,6 +68,7 @@ async function soak(): Promise<boolean> {
     const agents = `http://127.0.0.1:${String(ports.agents)}`
     const before = await machineTime()
     const cpuBefore = await gateway.cpu()
+    const waitedBefore = await gateway.waited()
     await fetch(`${agents}/soak/start?seconds=${String(seconds)}`, { method: 'POST' })
     const samples: { readonly s: number; readonly mb: number }[] = []
     const began = performance.now()
@@ -78,6 +79,7 @@ async function soak(): Promise<boolean> {
     await sleep(500)
     const probe = await gateway.probe()
     const cpu = (await gateway.cpu()) - cpuBefore
+    const waited = (await gateway.waited()) - waitedBefore
     const after = await machineTime()
     const sent = (await (await fetch(`${agents}/soak/sent`)).json()) as readonly number[]
     client.close()
@@ -114,6 +116,7 @@ async function soak(): Promise<boolean> {
         value: `${String(probe.gc.count)} / ${tenth(probe.gc.p99)} / ${tenth(probe.gc.max)}`,
       },
       { name: 'CPU ms per change', value: (cpu / sent.length).toFixed(2) },
+      { name: 'main thread ready but without a processor, % of the time', value: tenth(waited / (seconds * 10)) },
       {
         name: 'RSS before / at most / after, the first and last after a full collection, MB',
         value: [settled.now, last.most, last.now].map(tenth).join(' / '),
