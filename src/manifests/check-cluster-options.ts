@@ -8,8 +8,13 @@ import type { MappingSpec } from './schema/mapping.ts'
 /** The most that Linux takes; with more, no connection would be made. */
 const keepaliveLimits = { probes: 127, idle_time: 32_767, interval: 32_767 } as const
 
-/** What is wrong with the fields of a Mapping that are about its cluster (emissary-resources.md 1.2). */
-export function checkClusterOptions(spec: MappingSpec): readonly Finding[] {
+type ClusterSpec = Pick<
+  MappingSpec,
+  'keepalive' | 'outlier_detection' | 'enable_ipv4' | 'enable_ipv6' | 'circuit_breakers' | 'health_checks'
+>
+
+/** What is wrong with the fields of a Mapping, or another kind that has some of them, that are about its cluster (emissary-resources.md 1.2). */
+export function checkClusterOptions(spec: ClusterSpec): readonly Finding[] {
   const { keepalive = {}, outlier_detection: text } = spec
   const outliers = text === undefined ? {} : readOutlierDetection(text)
   const noFamily = spec.enable_ipv4 === false && spec.enable_ipv6 !== true

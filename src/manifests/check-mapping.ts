@@ -25,7 +25,6 @@ export function checkMapping(spec: MappingSpec): KindFindings {
     ),
     ...checkPlainText(['spec', 'rewrite'], spec.rewrite),
     ...checkLoadBalancer(spec.load_balancer),
-    ...checkUpstreamTls(spec.tls),
     ...checkRewrites(spec),
     ...checkClusterOptions(spec),
     ...checkAddedHeaders(['spec', 'add_request_headers'], spec.add_request_headers),
@@ -54,17 +53,6 @@ function checkLoadBalancer(balancer: LoadBalancerSpec | undefined): readonly Fin
     ...(balancer.header === undefined ? [] : checkHeaderName([...path, 'header'], balancer.header)),
     ...checkPlainText([...path, 'cookie', 'name'], balancer.cookie?.name),
     ...checkPlainText([...path, 'cookie', 'path'], balancer.cookie?.path),
-  ]
-}
-
-/** TLS towards upstreams is not built: cleartext to a TLS port would be wrong, and cleartext instead of TLS would be worse. */
-export function checkUpstreamTls(tls: string | undefined): readonly Finding[] {
-  if (tls === undefined || tls === '') return []
-  return [
-    {
-      path: ['spec', 'tls'],
-      text: 'TLS to upstreams is not built yet, and the requests are not sent in cleartext instead; remove the field',
-    },
   ]
 }
 

@@ -1,3 +1,4 @@
+import { checkClusterOptions } from './check-cluster-options.ts'
 import { checkHeaderName, checkPlainText } from './check-values.ts'
 import type { Finding, KindFindings } from './checked-object.ts'
 import type { AuthServiceSpec, LogServiceSpec, RateLimitServiceSpec, TracingServiceSpec } from './schema/services.ts'
@@ -19,7 +20,7 @@ export function checkAuthService(spec: AuthServiceSpec): KindFindings {
   return {
     problems: [
       ...(grpc ? checkVersion(spec.protocol_version) : []),
-      ...checkTls(spec.tls),
+      ...checkClusterOptions(spec),
       ...checkStatus(spec.status_on_error?.code),
       ...checkPlainText(['spec', 'path_prefix'], spec.path_prefix),
       ...Object.entries(spec.add_auth_headers ?? {}).flatMap(([name, value]) => [
@@ -43,7 +44,7 @@ export function checkAuthService(spec: AuthServiceSpec): KindFindings {
 }
 
 export function checkRateLimitService(spec: RateLimitServiceSpec): KindFindings {
-  return { problems: [...checkVersion(spec.protocol_version), ...checkTls(spec.tls)], notices: [], unsupported: [] }
+  return { problems: checkVersion(spec.protocol_version), notices: [], unsupported: [] }
 }
 
 export function checkLogService(spec: LogServiceSpec): KindFindings {
@@ -99,14 +100,6 @@ function checkVersion(version: 'v2' | 'v3' | undefined): readonly Finding[] {
 function checkStatus(code: number | undefined): readonly Finding[] {
   if (code === undefined || statusCodes.has(code)) return []
   return [{ path: ['spec', 'status_on_error', 'code'], text: `${code} is no status that Envoy can answer; 403 and 503 are usual` }]
-}
-
-/** As for Mappings: cleartext instead of TLS would be worse than none. */
-function checkTls(tls: string | undefined): readonly Finding[] {
-  if (tls === undefined || tls === '') return []
-  return [
-    { path: ['spec', 'tls'], text: 'TLS to this service is not built yet, and it is not called in cleartext instead; remove the field' },
-  ]
 }
 
 function checkHeaderNames(field: string, names: readonly string[] = []): readonly Finding[] {

@@ -72,7 +72,7 @@ t.test('an AuthService that cannot be used and never could fails closed; one tha
 t.test('what cannot be served is refused with what to do', t => {
   const bad: readonly (readonly [kind: string, spec: string, reason: RegExp])[] = [
     ['AuthService', '{auth_service: auth, proto: grpc, protocol_version: v2}', /spec\.protocol_version: v2 is not in Envoy any more/],
-    ['AuthService', '{auth_service: auth, tls: up}', /spec\.tls: TLS to this service is not built yet/],
+    ['AuthService', '{auth_service: auth, tls: up}', /spec\.tls: there is no usable TLSContext "up"/],
     ['AuthService', '{auth_service: auth, status_on_error: {code: 418}}', /spec\.status_on_error\.code: 418 is no status that Envoy/],
     ['AuthService', '{auth_service: auth, add_auth_headers: {"a b": c}}', /no header name/],
     ['AuthService', '{proto: http}', /spec\.auth_service: is required/],

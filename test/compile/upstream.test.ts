@@ -39,6 +39,18 @@ t.test('hybrid (no resolver): the pool over all sources, host names and addresse
     ['10.1.2.3:81', 'static:10.1.2.3:81 -> 10.1.2.3 81'],
     ['[fd00::1]', 'static:[fd00::1]:80 -> fd00::1 80'],
   ]
+  // TLS has another usual port, and is another cluster.
+  const secure = / -> .*/
+  for (const [service, name, target] of [
+    ['https://payments', 'shop/payments|tls', 'shop/payments all'],
+    ['https://www.example.com', 'dns:www.example.com:443', 'dns www.example.com 443'],
+    ['https://10.1.2.3', 'static:10.1.2.3:443', '10.1.2.3 443'],
+    ['https://10.1.2.3:81', 'static:10.1.2.3:81', '10.1.2.3 81'],
+  ] as const) {
+    const found = String(upstream(service, { known }))
+    t.ok(found.startsWith(`${name}|options:`), found)
+    t.equal(secure.exec(found)?.[0], ` -> ${target}`)
+  }
   for (const [service, expected] of table) t.equal(upstream(service, { known }), expected, service)
   t.equal(upstream('www.example.com', { known }, ', resolver: hybrid'), 'dns:www.example.com:80 -> dns www.example.com 80')
 })
@@ -80,7 +92,7 @@ t.test('named resolvers', async t => {
 t.test('what cannot be resolved refuses its Mapping with the field and the way out', async t => {
   const table: readonly (readonly [string, string, RegExp, Given?])[] = [
     ['a b', '', /^refused spec\.service: "a b": "a b" is no service name/],
-    ['https://web', '', /^refused spec\.service: .*TLS to upstreams is not built yet.*not sent in cleartext/],
+    ['web', ', tls: nope', /^refused spec\.tls: there is no usable TLSContext "nope".*not sent in cleartext/],
     ['web', ', resolver: nope', /^refused spec\.resolver: there is no resolver "nope"/],
     ['web', ', resolver: consul', /settings, which have none/],
     ['web', ', resolver: consul', /ambiguous: the settings have dc1, dc2/, { consulSources: [dc1, { ...dc1, name: 'dc2' }] }],

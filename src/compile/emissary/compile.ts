@@ -31,6 +31,7 @@ import { redirectOf } from './route-options.ts'
 import { selects } from './selector.ts'
 import { compileHttpServices } from './services/http-services.ts'
 import { routeServices } from './services/route-services.ts'
+import { Originations } from './tls/origination.ts'
 import { Secrets } from './tls/secrets.ts'
 import { contextTermination, fallbackTermination, terminationOf } from './tls/termination.ts'
 import { compileTcpMappings } from './tcp-mappings.ts'
@@ -122,7 +123,10 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
   setResolver(module, resolvers, report)
   const pools = compilePools(ofKind('ServicePool'), input.sources, lookups, report)
   lookups.declare(pools)
-  const upstreams: UpstreamContext = { resolvers, lookups, pools, report, namespace: fixedNamespace(module, input) }
+  const secrets = new Secrets(ofKind('Secret'), input.now ?? 0)
+  const contexts = ofKind('TLSContext').map(context => withSecretNamespacing(context, module.config))
+  const originations = new Originations(contexts, secrets, report)
+  const upstreams: UpstreamContext = { resolvers, lookups, pools, report, originations, namespace: fixedNamespace(module, input) }
   const listeners = ofKind('Listener')
   const declared = ofKind('Host')
   const base = input.hostsDeclared ? declared.map(host => hostNode(host)) : [syntheticHost]
@@ -152,8 +156,6 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
         services: routeServices(mapping, route.mapping.spec.labels, http, { report, readFile: input.readFile }),
       })
   }
-  const secrets = new Secrets(ofKind('Secret'), input.now ?? 0)
-  const contexts = ofKind('TLSContext').map(context => withSecretNamespacing(context, module.config))
   const terminate = (host: Checked<'Host'>) => hostNode(host, readTermination(host, contexts, secrets, report))
   const hostObjects = [...declared, ...ingress.hosts]
   const nodes = hostObjects.map(terminate)
@@ -248,17 +250,18 @@ function readMapping(
   path: IrMatch['path'] | undefined,
 ): readonly MappingRoute[] {
   const mapping = withDefaults(given, config)
-  const { service, resolver, host_redirect: redirects } = mapping.spec
+  const { service, resolver, tls, host_rewrite: hostRewrite, host_redirect: redirects } = mapping.spec
   if (redirects === true && mapping.spec.shadow !== true) {
     const redirect = redirectOf(mapping)
     if (typeof redirect !== 'string') return [mappingRoute(mapping, { redirect }, path)]
     context.report.refuse(mapping, { path: ['spec', 'service'], text: redirect })
     return []
   }
-  const upstream = readUpstream(mapping, { field: 'service', service, resolver }, context)
-  if (upstream === undefined) return []
+  const read = readUpstream(mapping, { field: 'service', service, resolver, tls, hostRewrite }, context)
+  if (read === undefined) return []
+  const { upstream } = read
   for (const text of optionNotices(given.spec, upstream.kind)) context.report.notice(mapping, text)
-  return [mappingRoute(mapping, { cluster: mappingCluster(mapping, upstream, undefined, headerCase(config)) }, path)]
+  return [mappingRoute(mapping, { cluster: mappingCluster(mapping, upstream, read.tls, headerCase(config)) }, path)]
 }
 
 function orphanText(route: MappingRoute, hostsDeclared: boolean): string {

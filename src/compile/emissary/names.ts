@@ -3,13 +3,14 @@ import type { ServiceKey } from '../../model/service-key.ts'
 
 /**
  * The EDS name, made of all that decides about the endpoints, so that equal assignments are one: `shop/payments`, `shop/payments:http`,
- * `shop/payments|kubernetes`, `default/payments:8080|source:dc1`.
+ * `shop/payments|kubernetes`, `default/payments:8080|source:dc1`, `shop/payments|tls`.
+ * @param tls the usual port is 443, not 80, where none is given
  */
-export function assignment(service: ServiceKey, port: number | string | undefined, members: MemberFilter): AssignmentSpec {
+export function assignment(service: ServiceKey, port: number | string | undefined, members: MemberFilter, tls = false): AssignmentSpec {
   return Object.freeze({
-    name: `${service}${port === undefined ? '' : `:${port}`}${memberText(members)}`,
+    name: `${service}${port === undefined ? (tls ? '|tls' : '') : `:${port}`}${memberText(members)}`,
     service,
-    port: portSelector(port),
+    port: portSelector(port, tls),
     members,
   })
 }
@@ -25,8 +26,8 @@ function memberText(members: MemberFilter): string {
   }
 }
 
-function portSelector(port: number | string | undefined): PortSelector {
-  if (port === undefined) return { kind: 'default', tls: false }
+function portSelector(port: number | string | undefined, tls: boolean): PortSelector {
+  if (port === undefined) return { kind: 'default', tls }
   return typeof port === 'number' ? { kind: 'number', number: port } : { kind: 'name', name: port }
 }
 

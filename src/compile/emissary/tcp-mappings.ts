@@ -1,11 +1,13 @@
 import type { IrCluster, IrTcp, IrTermination } from '../../ir/route-table.ts'
 import type { Checked } from '../../manifests/checked-object.ts'
 import { type ObjectRef, refText } from '../../model/object-ref.ts'
+import { clusterOptions, optionNotices, optionsMark } from './cluster-options.ts'
 import { covers } from './host-glob.ts'
 import type { HostNode } from './hosts.ts'
 import { statName } from './names.ts'
 import { readUpstream, type UpstreamContext } from './read-upstream.ts'
 import { splitWeights } from './weights.ts'
+import { withoutUndefined } from './without-undefined.ts'
 
 type TcpMapping = Checked<'TCPMapping'>
 
@@ -93,13 +95,22 @@ function split(members: readonly TcpMapping[], context: UpstreamContext, cluster
 
 function clusterOf(mapping: TcpMapping, context: UpstreamContext): IrCluster | undefined {
   const { spec, manifest } = mapping
-  const upstream = readUpstream(mapping, { field: 'service', service: spec.service, resolver: spec.resolver }, context)
-  if (upstream === undefined) return undefined
+  const { service, resolver, tls, circuit_breakers, enable_ipv4, enable_ipv6 } = spec
+  const read = readUpstream(mapping, { field: 'service', service, resolver, tls }, context)
+  if (read === undefined) return undefined
+  const { upstream } = read
+  const fields = withoutUndefined({ circuit_breakers, enable_ipv4, enable_ipv6 })
+  for (const text of optionNotices(fields, upstream.kind)) context.report.notice(mapping, text)
+  const options = clusterOptions(fields, upstream.kind, read.tls)
   const name = [
     ...(spec.cluster_tag === undefined ? [] : [spec.cluster_tag]),
     upstream.name,
     ...(spec.stats_name === undefined ? [] : [`stats:${spec.stats_name}`]),
+    ...(options === undefined ? [] : [`options:${optionsMark(options)}`]),
   ].join('|')
-  const options = { loadBalancing: 'round_robin', connectTimeoutMs, origins: [manifest.ref] } as const
-  return { ...upstream, name, statName: statName(spec.stats_name ?? spec.service), ...options }
+  return {
+    ...{ ...upstream, name, statName: statName(spec.stats_name ?? service) },
+    ...{ loadBalancing: 'round_robin', connectTimeoutMs, origins: [manifest.ref] },
+    ...(options === undefined ? {} : { options }),
+  }
 }

@@ -1,4 +1,4 @@
-import type { AssignmentSpec } from '../../ir/assignment.ts'
+import type { AssignmentSpec, MemberFilter } from '../../ir/assignment.ts'
 import type { IrPool } from '../../ir/pool.ts'
 import { type ServiceKey, serviceKey } from '../../model/service-key.ts'
 import type { Lookups } from './lookups.ts'
@@ -14,40 +14,43 @@ export type Upstream =
 
 /**
  * Reads `service:` as the resolver says (interface.md, "What `service:` means"; emissary-resources.md 9, 10).
- * TLS to upstreams is not built: an https service is refused rather than sent cleartext.
  * @param namespace of the object that names the service
+ * @param tls it is spoken to by TLS, so that the port is 443 where none is given
  * @returns the upstream, or a sentence on what is wrong
  */
-export function resolveUpstream(text: string, namespace: string, resolver: Resolver, lookups: Lookups): Upstream | string {
-  const service = parseServiceName(text)
-  if (typeof service === 'string') return service
-  if (service.scheme === 'https')
-    return `"${text}": TLS to upstreams is not built yet, and the requests are not sent in cleartext instead; use http:// if the upstream takes cleartext`
+export function resolveUpstream(text: string, namespace: string, resolver: Resolver, lookups: Lookups, tls = false): Upstream | string {
+  const parsed = parseServiceName(text)
+  if (typeof parsed === 'string') return parsed
+  const service: Target = { ...parsed, tls }
   if (service.isAddress) return toAddress(service)
   switch (resolver.kind) {
     case 'hybrid':
       return toPool(service, namespace, lookups)
     case 'kubernetes-endpoint':
-      return eds(qualifiedKey(service.name, namespace), service.port, { kind: 'type', type: 'kubernetes' })
+      return eds(qualifiedKey(service.name, namespace), service, { kind: 'type', type: 'kubernetes' })
     case 'kubernetes-service':
       return toDns(service, service.name.includes('.') || service.name === 'localhost' ? service.name : `${service.name}.${namespace}`)
     case 'consul':
       return eds(
         consulKey(service.name, resolver.namespace, lookups),
-        service.port,
+        service,
         resolver.source === undefined ? { kind: 'type', type: 'consul' } : { kind: 'source', source: resolver.source },
       )
   }
 }
 
-function eds(...parts: Parameters<typeof assignment>): Upstream {
-  const spec = assignment(...parts)
+interface Target extends ServiceName {
+  readonly tls: boolean
+}
+
+function eds(key: ServiceKey, { port, tls }: Target, members: MemberFilter): Upstream {
+  const spec = assignment(key, port, members, tls)
   return { kind: 'eds', name: spec.name, assignment: spec }
 }
 
-function toAddress(service: ServiceName): Upstream | string {
+function toAddress(service: Target): Upstream | string {
   if (typeof service.port === 'string') return `"${service.name}:${service.port}": an address has no port names; give a number`
-  const port = service.port ?? 80
+  const port = service.port ?? usualPort(service)
   return {
     kind: 'static',
     name: `static:${service.name.includes(':') ? `[${service.name}]` : service.name}:${port}`,
@@ -56,11 +59,15 @@ function toAddress(service: ServiceName): Upstream | string {
   }
 }
 
-function toDns(service: ServiceName, host: string): Upstream | string {
+function toDns(service: Target, host: string): Upstream | string {
   if (typeof service.port === 'string')
     return `"${service.name}:${service.port}": DNS has no port names; give a number, or the resolver kubernetes-endpoint`
-  const port = service.port ?? 80
+  const port = service.port ?? usualPort(service)
   return { kind: 'strict_dns', name: `dns:${host}:${port}`, host, port }
+}
+
+function usualPort({ tls }: Target): number {
+  return tls ? 443 : 80
 }
 
 /** Kubernetes' own reading: name, then namespace; further labels (`svc.cluster.local`) say nothing more. */
@@ -79,20 +86,20 @@ export function servicesOf(name: string, namespace: string): readonly [ServiceKe
  * The pool over all sources. A name with dots may be name.namespace, a dotted name of its own (Consul, VMs) in either namespace, or a
  * host name: what is known decides, in this order, and what looks like a host name and is known to nobody is left to DNS.
  */
-function toPool(service: ServiceName, namespace: string, lookups: Lookups): Upstream | string {
+function toPool(service: Target, namespace: string, lookups: Lookups): Upstream | string {
   const { name, port } = service
   const all = { kind: 'all' } as const
   const whole = serviceKey(namespace, name)
-  if (!name.includes('.')) return name === 'localhost' && !lookups.has(whole) ? toDns(service, name) : eds(whole, port, all)
+  if (!name.includes('.')) return name === 'localhost' && !lookups.has(whole) ? toDns(service, name) : eds(whole, service, all)
   const [qualified, dotted] = servicesOf(name, namespace)
   const known = [qualified, dotted, whole].find(key => lookups.has(key))
-  if (known !== undefined) return eds(known, port, all)
+  if (known !== undefined) return eds(known, service, all)
   const suffix = name.split('.').slice(1)
   const ownNamespace = suffix.length === 1 || suffix[1] === 'svc' ? lookups.hasNamespace(suffix[0] ?? '') : false
-  if (ownNamespace) return eds(qualified, port, all)
-  if (suffix.length > 1 && lookups.hasNamespace(suffix.at(-1) ?? '')) return eds(dotted, port, all)
+  if (ownNamespace) return eds(qualified, service, all)
+  if (suffix.length > 1 && lookups.hasNamespace(suffix.at(-1) ?? '')) return eds(dotted, service, all)
   // Only services have named ports: such a name waits for its service to appear.
-  return typeof port === 'string' ? eds(qualified, port, all) : toDns(service, name)
+  return typeof port === 'string' ? eds(qualified, service, all) : toDns(service, name)
 }
 
 /** Consul's names may have dots; only a known `name.namespace` is read as such. */

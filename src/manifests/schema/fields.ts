@@ -17,6 +17,9 @@ export const closed = { additionalProperties: false } as const
 export const choice = <const Names extends readonly string[]>(...names: Names) =>
   Type.Unsafe<Names[number]>({ type: 'string', enum: [...names] })
 
+/** Of an upstream: the name of a TLSContext, or a switch. Emissary's schema says string, its documentation writes true. */
+export const upstreamTls = () => Type.Optional(Type.Unsafe<string | boolean>({ anyOf: [{ type: 'boolean' }, { type: 'string' }] }))
+
 export const text = () => Type.String()
 export const filled = () => Type.String({ minLength: 1 })
 export const flag = () => Type.Boolean()

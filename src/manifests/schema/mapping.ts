@@ -14,6 +14,7 @@ import {
   text,
   textMap,
   texts,
+  upstreamTls,
 } from './fields.ts'
 
 const addedHeaders = () => Type.Record(Type.String(), Type.Object({ value: Type.Optional(text()), append: Type.Optional(flag()) }, closed))
@@ -73,7 +74,7 @@ export const mappingSchema = Type.Object(
     service: Type.String({ minLength: 1, description: '[scheme://]name[.namespace][:port]' }),
     resolver: Type.Optional(filled()),
     load_balancer: Type.Optional(loadBalancer),
-    tls: Type.Optional(text()),
+    tls: upstreamTls(),
     connect_timeout_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: 4_294_967_295 })),
     cluster_idle_timeout_ms: Type.Optional(milliseconds()),
     cluster_max_connection_lifetime_ms: Type.Optional(milliseconds()),

@@ -1,5 +1,19 @@
 import { type Static, Type } from 'typebox'
-import { ambassadorId, choice, circuitBreakers, closed, count, filled, flag, later, milliseconds, text, textMap, texts } from './fields.ts'
+import {
+  ambassadorId,
+  choice,
+  circuitBreakers,
+  closed,
+  count,
+  filled,
+  flag,
+  later,
+  milliseconds,
+  text,
+  textMap,
+  texts,
+  upstreamTls,
+} from './fields.ts'
 
 /** The service kinds, field by field as in emissary-resources.md 7. */
 
@@ -9,9 +23,9 @@ export const authServiceSchema = Type.Object(
   {
     ambassador_id: ambassadorId(),
     auth_service: Type.String({ minLength: 1, description: '[scheme://]name[.namespace][:port]' }),
-    tls: Type.Optional(text()),
+    tls: upstreamTls(),
     stats_name: Type.Optional(filled()),
-    circuit_breakers: later(circuitBreakers()),
+    circuit_breakers: Type.Optional(circuitBreakers()),
     protocol_version: protocolVersion(),
     proto: Type.Optional(choice('http', 'grpc')),
     timeout_ms: Type.Optional(milliseconds()),
@@ -34,7 +48,7 @@ export const rateLimitServiceSchema = Type.Object(
   {
     ambassador_id: ambassadorId(),
     service: Type.String({ minLength: 1, description: '[scheme://]name[.namespace][:port]' }),
-    tls: Type.Optional(text()),
+    tls: upstreamTls(),
     stats_name: Type.Optional(filled()),
     domain: Type.Optional(filled()),
     timeout_ms: Type.Optional(milliseconds()),
@@ -49,6 +63,7 @@ export const logServiceSchema = Type.Object(
   {
     ambassador_id: ambassadorId(),
     service: Type.String({ minLength: 1, description: '[scheme://]name[.namespace][:port]' }),
+    tls: upstreamTls(),
     stats_name: Type.Optional(filled()),
     driver: choice('http', 'tcp'),
     driver_config: Type.Optional(
@@ -86,6 +101,7 @@ export const tracingServiceSchema = Type.Object(
     ambassador_id: ambassadorId(),
     driver: choice('zipkin', 'datadog', 'opentelemetry', 'lightstep'),
     service: Type.String({ minLength: 1, description: '[scheme://]name[.namespace][:port]' }),
+    tls: upstreamTls(),
     stats_name: Type.Optional(filled()),
     sampling: Type.Optional(Type.Object({ client: percent(), random: percent(), overall: percent() }, closed)),
     tag_headers: Type.Optional(texts()),

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { ambassadorId, circuitBreakers, closed, filled, flag, later, port, text } from './fields.ts'
+import { ambassadorId, circuitBreakers, closed, filled, flag, port, text, upstreamTls } from './fields.ts'
 
 /** TCPMapping, emissary-resources.md 2. */
 export const tcpMappingSchema = Type.Object(
@@ -10,11 +10,11 @@ export const tcpMappingSchema = Type.Object(
     address: Type.Optional(filled()),
     service: Type.String({ minLength: 1, description: '[scheme://]name[.namespace][:port]' }),
     resolver: Type.Optional(filled()),
-    tls: Type.Optional(text()),
-    enable_ipv4: later(flag()),
-    enable_ipv6: later(flag()),
+    tls: upstreamTls(),
+    enable_ipv4: Type.Optional(flag()),
+    enable_ipv6: Type.Optional(flag()),
     cluster_tag: Type.Optional(filled()),
-    circuit_breakers: later(circuitBreakers()),
+    circuit_breakers: Type.Optional(circuitBreakers()),
     weight: Type.Optional(Type.Integer({ minimum: 0, maximum: 100, description: 'percent of the connections of its port and host' })),
     idle_timeout_ms: Type.Optional(
       Type.Unsafe<number | string>({

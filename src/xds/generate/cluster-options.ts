@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { IrAddedHeader, IrCircuitBreaker, IrClusterOptions, IrHealthCheck, IrOrigination } from '../../ir/cluster-options.ts'
 import { any, duration, type PlainMessage } from '../codec.ts'
 import type { ResourceKey } from '../resource.ts'
@@ -23,16 +24,20 @@ export function optionFields(options: IrClusterOptions, http2: boolean): PlainMe
 /** The protocol to the upstream, and how long its connections live. */
 export function protocolOptions(
   http2: boolean,
-  { idleTimeoutMs, maxLifetimeMs, headerCase }: Pick<IrClusterOptions, 'idleTimeoutMs' | 'maxLifetimeMs' | 'headerCase'> = {},
+  { idleTimeoutMs, maxLifetimeMs, headerCase, tls }: Pick<IrClusterOptions, 'idleTimeoutMs' | 'maxLifetimeMs' | 'headerCase' | 'tls'> = {},
 ): PlainMessage {
-  if (!http2 && idleTimeoutMs === undefined && maxLifetimeMs === undefined && headerCase === undefined) return {}
+  // The upstream chooses in the handshake: what only offers h2 must be able to speak it.
+  const chosen = !http2 && tls?.alpn.includes('h2') === true
+  if (!http2 && !chosen && idleTimeoutMs === undefined && maxLifetimeMs === undefined && headerCase === undefined) return {}
   const common = {
     ...(idleTimeoutMs === undefined ? {} : { idleTimeout: duration(idleTimeoutMs) }),
     ...(maxLifetimeMs === undefined ? {} : { maxConnectionDuration: duration(maxLifetimeMs) }),
   }
   const http1 = headerCase === undefined ? {} : { headerKeyFormat: headerKeyFormat(headerCase) }
-  const explicitHttpConfig = http2 ? { http2ProtocolOptions: {} } : { httpProtocolOptions: http1 }
-  const message = { explicitHttpConfig, ...(Object.keys(common).length === 0 ? {} : { commonHttpProtocolOptions: common }) }
+  const protocol = chosen
+    ? { autoConfig: { httpProtocolOptions: http1, http2ProtocolOptions: {} } }
+    : { explicitHttpConfig: http2 ? { http2ProtocolOptions: {} } : { httpProtocolOptions: http1 } }
+  const message = { ...protocol, ...(Object.keys(common).length === 0 ? {} : { commonHttpProtocolOptions: common }) }
   return { typedExtensionProtocolOptions: { [httpOptions]: any(httpOptions, message) } }
 }
 
@@ -59,13 +64,18 @@ function upstreamTls(tls: IrOrigination): PlainMessage {
 
 function trust(validation: string, subjects: readonly string[]): PlainMessage {
   if (subjects.length === 0) return { validationContextSdsSecretConfig: sdsConfig(validation) }
-  const names = subjects.map(subject => ({ sanType: 'DNS', matcher: { exact: subject } }))
+  const names = subjects.map(subject => ({ sanType: sanType(subject), matcher: { exact: subject } }))
   return {
     combinedValidationContext: {
       defaultValidationContext: { matchTypedSubjectAltNames: names },
       validationContextSdsSecretConfig: sdsConfig(validation),
     },
   }
+}
+
+function sanType(subject: string): string {
+  if (subject.includes('://')) return 'URI'
+  return isIP(subject) === 0 ? 'DNS' : 'IP_ADDRESS'
 }
 
 function threshold({ priority, maxConnections, maxPendingRequests, maxRequests, maxRetries }: IrCircuitBreaker): PlainMessage {

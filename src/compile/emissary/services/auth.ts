@@ -79,7 +79,10 @@ function identity({ spec, manifest }: Checked<'AuthService'>): string {
 function checkOf(service: Checked<'AuthService'>, context: ServiceContext): IrAuthCheck | undefined {
   const { spec } = service
   const protocol = spec.proto ?? 'http'
-  const upstream = { field: 'auth_service', text: spec.auth_service, statsName: spec.stats_name, http2: protocol === 'grpc' }
+  const upstream = {
+    ...{ field: 'auth_service', text: spec.auth_service, tls: spec.tls, statsName: spec.stats_name },
+    ...{ http2: protocol === 'grpc', breakers: spec.circuit_breakers },
+  }
   const called = serviceCluster(service, upstream, context)
   if (called === undefined) return undefined
   const { include_body: include } = spec

@@ -10,7 +10,11 @@ export function compileLogs(services: readonly Checked<'LogService'>[], context:
   return services.flatMap(service => {
     const { spec, manifest } = service
     if (spec.driver !== 'http') return []
-    const called = serviceCluster(service, { field: 'service', text: spec.service, statsName: spec.stats_name, http2: true }, context)
+    const called = serviceCluster(
+      service,
+      { field: 'service', text: spec.service, tls: spec.tls, statsName: spec.stats_name, http2: true },
+      context,
+    )
     if (called === undefined) return []
     const headers = spec.driver_config?.additional_log_headers ?? []
     const during = (phase: 'during_request' | 'during_response' | 'during_trailer'): readonly string[] =>

@@ -38,7 +38,11 @@ export function compileRateLimits(
       continue
     }
     byDomain.set(domain, service)
-    const called = serviceCluster(service, { field: 'service', text: spec.service, statsName: spec.stats_name, http2: true }, context)
+    const called = serviceCluster(
+      service,
+      { field: 'service', text: spec.service, tls: spec.tls, statsName: spec.stats_name, http2: true },
+      context,
+    )
     if (called === undefined) continue
     made.push({
       filter: `ratelimit ${domain}`,

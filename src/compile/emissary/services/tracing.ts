@@ -17,7 +17,7 @@ export function compileTracing(services: readonly Checked<'TracingService'>[], c
   if (first === undefined) return undefined
   const { spec, manifest } = first
   const http2 = spec.driver === 'opentelemetry'
-  const called = serviceCluster(first, { field: 'service', text: spec.service, statsName: spec.stats_name, http2 }, context)
+  const called = serviceCluster(first, { field: 'service', text: spec.service, tls: spec.tls, statsName: spec.stats_name, http2 }, context)
   if (called === undefined) return undefined
   return { collector: collectorOf(spec, called), sampling: spec.sampling ?? {}, tags: tagsOf(spec), origin: manifest.ref }
 }
