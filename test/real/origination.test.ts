@@ -36,7 +36,7 @@ async function startUpstream(t: Teardown, files: CertificateFiles, clients?: Cer
   const pair = async (one: CertificateFiles) => ({ cert: await readFile(one.certFile), key: await readFile(one.keyFile) })
   const wanted = clients === undefined ? {} : { requestCert: true, rejectUnauthorized: true, ca: await readFile(clients.certFile) }
   const server: Http2SecureServer = createSecureServer({ ...(await pair(files)), allowHTTP1: true, ...wanted }, (request, response) => {
-    const socket = request.stream === undefined ? (request.socket as TLSSocket) : (request.stream.session?.socket as TLSSocket)
+    const socket = (request.httpVersion === '1.1' ? request.socket : request.stream.session?.socket) as TLSSocket
     const shown = socket.getPeerCertificate()
     const client = Object.keys(shown).length === 0 ? '' : String(shown.subject.CN)
     const facts = { sni: socket.servername, protocol: socket.getProtocol(), cipher: socket.getCipher().name, client }
@@ -46,7 +46,7 @@ async function startUpstream(t: Teardown, files: CertificateFiles, clients?: Cer
   })
   let connections = 0
   const sockets = new Set<TLSSocket>()
-  server.on('secureConnection', socket => {
+  server.on('secureConnection', (socket: TLSSocket) => {
     connections++
     sockets.add(socket)
     socket.on('error', () => socket.destroy())

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { ambassadorId, circuitBreakers, closed, filled, flag, port, text, upstreamTls } from './fields.ts'
+import { ambassadorId, circuitBreakers, closed, filled, flag, port, upstreamTls } from './fields.ts'
 
 /** TCPMapping, emissary-resources.md 2. */
 export const tcpMappingSchema = Type.Object(
