@@ -26,6 +26,12 @@ export interface IrListener {
   readonly address: string
   readonly port: number
   readonly statPrefix: string
+  /** HTTP/3 over UDP; else TCP. */
+  readonly quic?: true
+  /** Answers tell clients to come by HTTP/3 to this port. */
+  readonly altSvcPort?: number
+  /** Requests at a time of one HTTP/2 connection; undefined: Envoy's own. */
+  readonly http2MaxConcurrentStreams?: number
   /** A PROXY header (v1 or v2) comes before everything else. */
   readonly proxyProtocol?: true
   /** What connections get: with TLS, the chain whose server name fits best; else the only one. */

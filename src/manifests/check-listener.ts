@@ -21,13 +21,7 @@ export function checkListener(spec: ListenerSpec): KindFindings {
     ...checkBinding(spec),
     ...checkSelector(['spec', 'hostBinding', 'selector'], spec.hostBinding.selector),
   ]
-  if (!stack.includes('UDP')) return { problems, notices: [], unsupported: [] }
-  return {
-    problems,
-    notices: [],
-    unsupported: ['spec.protocolStack'],
-    notServed: `port ${spec.port} is not opened: HTTP/3 (UDP) is not built yet on listeners, and nothing is served in its place`,
-  }
+  return { problems, notices: [], unsupported: [] }
 }
 
 /** The protocols of a Listener, outermost last. Empty when the object is wrong. */
@@ -44,6 +38,7 @@ function checkProtocol(spec: ListenerSpec, stack: readonly Element[]): readonly 
   const path = ['spec', 'protocolStack']
   if (transport !== 'TCP' && transport !== 'UDP') return [{ path, text: 'must end with TCP or UDP' }]
   if (transport === 'UDP' && !stack.includes('HTTP')) return [{ path, text: 'UDP needs HTTP (HTTP/3) before it' }]
+  if (transport === 'UDP' && stack.includes('PROXY')) return [{ path, text: 'PROXY comes by TCP only: leave it out, or write TCP' }]
   if (new Set(stack).size < stack.length || (stack.includes('TCP') && stack.includes('UDP')))
     return [{ path, text: `names an element twice or two transports: ${stack.join(', ')}` }]
   return []

@@ -77,6 +77,7 @@ t.test('a field that is wrong refuses its object, with path, line and what to do
     ['Listener', `${listener}protocolStack: [HTTP, TCP]`, 'spec.protocolStack', /not both/],
     ['Listener', listener.replace('protocol: HTTP\n', 'protocolStack: [TLS, HTTP]\n'), 'spec.protocolStack', /must end with TCP or UDP/],
     ['Listener', listener.replace('protocol: HTTP\n', 'protocolStack: [UDP]\n'), 'spec.protocolStack', /UDP needs HTTP/],
+    ['Listener', listener.replace('protocol: HTTP\n', 'protocolStack: [PROXY, TLS, HTTP, UDP]\n'), 'spec.protocolStack', /PROXY comes by TCP/],
     ['Listener', listener.replace('protocol: HTTP', 'protocol: http'), 'spec.protocol', /did you mean "HTTP"/],
     ['Listener', listener.replace('securityModel: XFP\n', ''), 'spec.securityModel', /one of XFP, SECURE, INSECURE/],
     ['Listener', listener.replace(/hostBinding.*/, 'hostBinding: {}'), 'spec.hostBinding', /needs namespace or selector/],
@@ -113,10 +114,6 @@ t.test('fields that are not built are accepted and named, fields named v2* are n
   const { status } = check('Mapping', `${ok}docs: {path: /}\nenvoy_override: {a: 1}\nv2Whatever: 1\n`)
   t.match(status, { state: 'accepted', problems: [] })
   t.same(status.unsupported, ['spec.docs', 'spec.envoy_override'])
-})
-
-t.test('what cannot be served without a feature that is not built is left out, never served differently', async t => {
-  t.match(check('Listener', listener.replace('protocol: HTTP\n', 'protocolStack: [HTTP, UDP]\n')).status.state, 'ignored')
 })
 
 t.test('kinds and versions: known and without effect, foreign, old', async t => {

@@ -21,6 +21,11 @@ export interface ListenerContext {
 
 type Listener = Checked<'Listener'>
 
+/** On a Listener of UDP: the port that clients are told to come to by HTTP/3, where it is not the one they see. */
+const altSvcAnnotation = 'isthmus.dev/alt-svc-port'
+/** That of https, which load balancers in front nearly always show. */
+const usualPort = 443
+
 /**
  * Listeners by port, and the route configurations they serve. A route configuration is named after what selects it (security model and
  * host binding), so Listeners that agree on both share one, and its name stays when Hosts and Mappings come and go: a new name would make
@@ -31,12 +36,14 @@ export function* compileListeners(
   listeners: readonly Listener[],
   context: ListenerContext,
 ): Steps<{ readonly listeners: readonly IrListener[]; readonly routeConfigs: readonly IrRouteConfig[] }> {
-  const byPort = new Map<number, Listener>()
+  const byPort = new Map<string, Listener>()
   const served = new Map<string, { readonly hosts: readonly HostNode[]; readonly model: IrListener['securityModel'] }>()
   const made: IrListener[] = []
   for (const listener of listeners) {
-    const { port, securityModel, statsPrefix, l7Depth } = listener.spec
-    const holder = byPort.get(port)
+    const { port, securityModel, statsPrefix, l7Depth, http2MaxConcurrentStreams: streams } = listener.spec
+    const stack = protocolStack(listener.spec)
+    const quic = stack.includes('UDP')
+    const holder = byPort.get(portKey(port, quic))
     if (holder !== undefined) {
       const { ref } = holder.manifest
       context.report.refuse(listener, {
@@ -45,20 +52,20 @@ export function* compileListeners(
       })
       continue
     }
-    byPort.set(port, listener)
+    const shown = listener.manifest.annotations[altSvcAnnotation]
+    if (shown !== undefined && !(/^[1-9][0-9]{0,4}$/.test(shown) && Number(shown) <= 65_535)) {
+      context.report.refuse(listener, { path: ['metadata', 'annotations', altSvcAnnotation], text: `"${shown}" is no port` })
+      continue
+    }
+    byPort.set(portKey(port, quic), listener)
     const hosts = context.hosts.filter(host => takes(listener, host))
     if (hosts.length === 0) context.report.notice(listener, 'no Host fits spec.hostBinding: every request gets 404')
     const serve = (name: string, taken: readonly HostNode[]): string => {
       if (!served.has(name)) served.set(name, { hosts: taken, model: securityModel })
       return name
     }
-    const stack = protocolStack(listener.spec)
     const own = httpChains(stack, listener, hosts, context.report, serve)
-    const chains = withTcp(
-      own,
-      context.tcp.filter(group => group.port === port),
-      context.report,
-    )
+    const chains = withTcp(own, quic ? [] : context.tcp.filter(group => group.port === port), context.report)
     if (chains.length === 0) {
       const why = stack.includes('HTTP')
         ? 'no Host that it takes has a certificate (tlsSecret, or a TLSContext)'
@@ -67,10 +74,12 @@ export function* compileListeners(
       continue
     }
     made.push({
-      name: `listener-${port}`,
-      address: context.tcp.find(group => group.port === port)?.address ?? context.bindAddress,
+      name: quic ? `listener-udp-${port}` : `listener-${port}`,
+      address: (quic ? undefined : context.tcp.find(group => group.port === port)?.address) ?? context.bindAddress,
       port,
-      statPrefix: statsPrefix ?? (stack.includes('TLS') ? 'ingress_https' : 'ingress_http'),
+      ...(quic ? { quic } : {}),
+      ...(streams === undefined ? {} : { http2MaxConcurrentStreams: streams }),
+      statPrefix: statsPrefix ?? (quic ? `ingress_udp_${port}` : stack.includes('TLS') ? 'ingress_https' : 'ingress_http'),
       ...(stack.includes('PROXY') ? { proxyProtocol: true } : {}),
       chains,
       trustedHops: l7Depth ?? context.trustedHops,
@@ -81,7 +90,7 @@ export function* compileListeners(
   for (const [port, groups] of Map.groupBy(context.tcp, group => group.port)) {
     const [first] = groups
     // A Listener of the port, be it one that cannot be opened, decides; without one the TCPMappings open it (emissary-resources.md 2).
-    if (byPort.has(port) || first === undefined) continue
+    if (byPort.has(portKey(port, false)) || first === undefined) continue
     const { address = context.bindAddress, origin } = first
     const chains = withTcp([], groups, context.report)
     made.push({
@@ -98,7 +107,19 @@ export function* compileListeners(
   const routeConfigs: IrRouteConfig[] = []
   for (const [name, { hosts, model }] of [...served].sort(([a], [b]) => (a < b ? -1 : 1)))
     routeConfigs.push({ name, virtualHosts: yield* virtualHosts(hosts, { adoption: context.adoption, model, report: context.report }) })
-  return { listeners: made.sort((a, b) => a.port - b.port), routeConfigs }
+  return { listeners: made.map(one => advertised(one, made, byPort)).sort((a, b) => a.port - b.port), routeConfigs }
+}
+
+function portKey(port: number, quic: boolean): string {
+  return `${quic ? 'udp' : 'tcp'}:${port}`
+}
+
+/** What is served on one port by TLS and by HTTP/3 tells the clients of the former of the latter (emissary-resources.md 4). */
+function advertised(one: IrListener, all: readonly IrListener[], byPort: ReadonlyMap<string, Listener>): IrListener {
+  const isPlain = one.quic === true || !one.chains.some(({ tls, serve }) => tls !== undefined && serve.kind === 'http')
+  if (isPlain || !all.some(({ quic, port }) => quic === true && port === one.port)) return one
+  const written = Number(byPort.get(portKey(one.port, true))?.manifest.annotations[altSvcAnnotation] ?? usualPort)
+  return { ...one, altSvcPort: written }
 }
 
 /** The chains of HTTP that a Listener's protocols ask for. */
@@ -110,6 +131,18 @@ function httpChains(
   serve: (name: string, hosts: readonly HostNode[]) => string,
 ): readonly IrChain[] {
   if (!stack.includes('HTTP')) return []
+  if (stack.includes('UDP')) {
+    // Envoy ends no TLS with client certificates over QUIC.
+    const guarded = hosts.filter(({ tls }) => tls?.clientCertificateRequired === true)
+    for (const { hostname, ref } of guarded)
+      report.notice(listener, `${hostname} (${refText(ref)}) is not served by HTTP/3: it demands client certificates`)
+    return tlsChains(
+      listener,
+      hosts.filter(host => !guarded.some(({ hostname }) => hostname === host.hostname)),
+      report,
+      (name, taken) => serve(guarded.length === 0 ? name : `${name}|open`, taken),
+    )
+  }
   return stack.includes('TLS') ? tlsChains(listener, hosts, report, serve) : [cleartext(serve(routeConfigName(listener), hosts))]
 }
 

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
-import { ambassadorId, choice, closed, count, filled, labelSelector, later, port } from './fields.ts'
+import { ambassadorId, choice, closed, count, filled, labelSelector, port } from './fields.ts'
 
-/** Listener, emissary-resources.md 4. Which protocols are built is decided in check-listener.ts. */
+/** Listener, emissary-resources.md 4. */
 export const listenerSchema = Type.Object(
   {
     ambassador_id: ambassadorId(),
@@ -18,7 +18,7 @@ export const listenerSchema = Type.Object(
       closed,
     ),
     statsPrefix: Type.Optional(filled()),
-    http2MaxConcurrentStreams: later(count()),
+    http2MaxConcurrentStreams: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
   },
   closed,
 )

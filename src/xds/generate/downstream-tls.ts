@@ -19,6 +19,16 @@ export function downstreamTls(tls: IrTermination): PlainMessage {
   }
 }
 
+/** The same for HTTP/3, whose TLS is always 1.3 and offers nothing but itself; Envoy checks no client certificates over QUIC. */
+export function quicTls({ certificate }: IrTermination): PlainMessage {
+  return {
+    name: 'envoy.transport_sockets.quic',
+    typedConfig: any('envoy.extensions.transport_sockets.quic.v3.QuicDownstreamTransport', {
+      downstreamTlsContext: { commonTlsContext: { tlsCertificateSdsSecretConfigs: [sdsConfig(certificate)] } },
+    }),
+  }
+}
+
 /** What a listener that ends TLS so must have. */
 export function secretsOf({ certificate, validation }: IrTermination): readonly ResourceKey[] {
   return [certificate, ...(validation === undefined ? [] : [validation])].map(secretKey)

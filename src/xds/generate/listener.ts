@@ -1,9 +1,9 @@
 import type { IrHttpOptions } from '../../ir/http-options.ts'
 import type { IrHttpServices } from '../../ir/http-services.ts'
-import type { IrChain, IrListener, IrTcp } from '../../ir/route-table.ts'
+import type { IrChain, IrListener, IrTcp, IrTermination } from '../../ir/route-table.ts'
 import { any, duration, encodeMessage, type PlainMessage } from '../codec.ts'
 import { keyText, makeResource, type Resource, type ResourceKey } from '../resource.ts'
-import { downstreamTls, secretsOf } from './downstream-tls.ts'
+import { downstreamTls, quicTls, secretsOf } from './downstream-tls.ts'
 import { httpFilters, serviceClusters } from './http-filters.ts'
 import { managerOptions } from './http-options.ts'
 import { accessLog, ownAccessLog, tracing } from './observation.ts'
@@ -16,6 +16,7 @@ export function generateListener(listener: IrListener, http: IrHttpServices): Re
     name: listener.name,
     address: {
       socketAddress: {
+        ...(listener.quic === true ? { protocol: 'UDP' } : {}),
         address: listener.address,
         portValue: listener.port,
         // Without it, an address of all IPv6 interfaces would refuse IPv4 clients.
@@ -23,7 +24,9 @@ export function generateListener(listener: IrListener, http: IrHttpServices): Re
       },
     },
     ...(http.options.bufferLimitBytes === undefined ? {} : { perConnectionBufferLimitBytes: { value: http.options.bufferLimitBytes } }),
-    listenerFilters: listenerFilters(listener),
+    ...(listener.quic === true
+      ? { udpListenerConfig: { quicOptions: {}, downstreamSocketConfig: {} } }
+      : { listenerFilters: listenerFilters(listener) }),
     filterChains: listener.chains.map(chain => filterChain(chain, listener, http)),
   }
   return makeResource('listener', listener.name, encodeMessage('envoy.config.listener.v3.Listener', message), requirements(listener, http))
@@ -52,7 +55,7 @@ function filterChain(chain: IrChain, listener: IrListener, http: IrHttpServices)
   const { name, serverNames, tls } = chain
   return {
     name,
-    ...(tls === undefined ? {} : { filterChainMatch: { serverNames, transportProtocol: 'tls' }, transportSocket: downstreamTls(tls) }),
+    ...(tls === undefined ? {} : secured(serverNames, tls, listener.quic === true)),
     filters: [
       chain.serve.kind === 'tcp'
         ? { name: 'envoy.filters.network.tcp_proxy', typedConfig: any(`${filters}.network.tcp_proxy.v3.TcpProxy`, tcpProxy(chain.serve)) }
@@ -65,6 +68,20 @@ function filterChain(chain: IrChain, listener: IrListener, http: IrHttpServices)
           },
     ],
   }
+}
+
+function secured(serverNames: readonly string[], tls: IrTermination, quic: boolean): PlainMessage {
+  if (quic) return { filterChainMatch: { serverNames }, transportSocket: quicTls(tls) }
+  return { filterChainMatch: { serverNames, transportProtocol: 'tls' }, transportSocket: downstreamTls(tls) }
+}
+
+/** Says in every answer, also in those of Envoy itself, that HTTP/3 is there, for a day (emissary-resources.md 4). */
+function altSvc({ altSvcPort }: IrListener): readonly PlainMessage[] {
+  if (altSvcPort === undefined) return []
+  const header = { key: 'alt-svc', value: `h3=":${altSvcPort}"; ma=86400` }
+  const responseMutations = [{ append: { header, appendAction: 'OVERWRITE_IF_EXISTS_OR_ADD' } }]
+  const typedConfig = any(`${filters}.http.header_mutation.v3.HeaderMutation`, { mutations: { responseMutations } })
+  return [{ name: 'envoy.filters.http.header_mutation', typedConfig }]
 }
 
 function served(serve: IrChain['serve']): readonly ResourceKey[] {
@@ -84,9 +101,13 @@ function tcpProxy({ statPrefix, clusters, idleTimeoutMs }: IrTcp): PlainMessage 
 function connectionManager(listener: IrListener, routeConfig: string, http: IrHttpServices): PlainMessage {
   return {
     statPrefix: listener.statPrefix,
-    codecType: 'AUTO',
+    ...(listener.quic === true ? { codecType: 'HTTP3', http3ProtocolOptions: {} } : { codecType: 'AUTO' }),
+    ...(listener.http2MaxConcurrentStreams === undefined
+      ? {}
+      : { http2ProtocolOptions: { maxConcurrentStreams: { value: listener.http2MaxConcurrentStreams } } }),
     rds: { routeConfigName: routeConfig, configSource: { ads: {}, resourceApiVersion: 'V3' } },
     httpFilters: [
+      ...altSvc(listener),
       ...httpFilters(http),
       { name: 'envoy.filters.http.router', typedConfig: any(`${filters}.http.router.v3.Router`, router(http.options)) },
     ],
