@@ -82,7 +82,7 @@ t.test('HTTP/3: a Listener of UDP by SNI, told of by alt-svc, with renewed certi
       const headers = { host: 'a.example' }
       const options = { port, host: '127.0.0.1', path: '/web/', servername: 'a.example', headers, rejectUnauthorized: false, agent: false }
       request(options, response => {
-        response.resume().once('end', () => resolve(response.headers['alt-svc'] as string | undefined))
+        response.resume().once('end', () => resolve(response.headers['alt-svc']))
       })
         .on('error', reject)
         .end()
