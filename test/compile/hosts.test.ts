@@ -168,3 +168,13 @@ t.test('no Listener: nothing listens, with a warning', async t => {
   t.match(table, { listeners: [], routeConfigs: [], clusters: [] })
   t.match(warnings, [/nothing listens/])
 })
+
+t.test('the challenge of who hands out certificates is answered in cleartext, whatever the Host does with cleartext', async t => {
+  const challenge = mapping('acme', 'hostname: "*", prefix: /.well-known/acme-challenge/token, prefix_exact: true, service: solver')
+  for (const model of ['XFP', 'INSECURE', 'SECURE'])
+    for (const action of ['Redirect', 'Reject', 'Route']) {
+      const host = object('Host', 'h', `{hostname: "*", requestPolicy: {insecure: {action: ${action}}}}`)
+      const { table } = compiled([listenerOf('l', 8080, model), host, challenge, web('m', '*')])
+      t.equal(routeLines(table)[0], '=/.well-known/acme-challenge/token -> default/solver', `${model} ${action}`)
+    }
+})

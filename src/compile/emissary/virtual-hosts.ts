@@ -53,7 +53,6 @@ export function hostRoutes(
   model: SecurityModel,
   action: InsecureAction,
 ): readonly IrRoute[] {
-  if (model === 'INSECURE' && action === 'Reject') return []
   let partialBefore = 0
   return groups.flatMap(group => {
     const percentOf = denominators[Math.min(partialBefore, denominators.length - 1)] ?? 1_000_000
@@ -69,11 +68,16 @@ export function hostRoutes(
         ...forwardServices(route),
       }
     })
-    if (model === 'SECURE' || action === 'Route') return forwards
+    if (model === 'SECURE' || action === 'Route' || isChallenge(group)) return forwards
     // Redirect and Reject differ for requests that came by https (emissary-resources.md 11): XFP tells them apart, INSECURE has none.
     const secure = model === 'XFP' ? forwards.map(route => ({ ...route, match: withProto(route.match, overHttps) })) : []
     return action === 'Redirect' ? [...secure, ...redirect(group, domain, model)] : secure
   })
+}
+
+/** Who hands out certificates asks in cleartext, before there is one: whatever the Host's action (emissary-resources.md 3, acmeProvider). */
+function isChallenge({ members }: RouteGroup): boolean {
+  return members.every(({ route: { path } }) => path.kind !== 'regex' && path.value.startsWith('/.well-known/acme-challenge/'))
 }
 
 /** To https, whatever the share: the split is decided by the request that comes back. */
