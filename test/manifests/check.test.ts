@@ -77,7 +77,12 @@ t.test('a field that is wrong refuses its object, with path, line and what to do
     ['Listener', `${listener}protocolStack: [HTTP, TCP]`, 'spec.protocolStack', /not both/],
     ['Listener', listener.replace('protocol: HTTP\n', 'protocolStack: [TLS, HTTP]\n'), 'spec.protocolStack', /must end with TCP or UDP/],
     ['Listener', listener.replace('protocol: HTTP\n', 'protocolStack: [UDP]\n'), 'spec.protocolStack', /UDP needs HTTP/],
-    ['Listener', listener.replace('protocol: HTTP\n', 'protocolStack: [PROXY, TLS, HTTP, UDP]\n'), 'spec.protocolStack', /PROXY comes by TCP/],
+    [
+      'Listener',
+      listener.replace('protocol: HTTP\n', 'protocolStack: [PROXY, TLS, HTTP, UDP]\n'),
+      'spec.protocolStack',
+      /PROXY comes by TCP/,
+    ],
     ['Listener', listener.replace('protocol: HTTP', 'protocol: http'), 'spec.protocol', /did you mean "HTTP"/],
     ['Listener', listener.replace('securityModel: XFP\n', ''), 'spec.securityModel', /one of XFP, SECURE, INSECURE/],
     ['Listener', listener.replace(/hostBinding.*/, 'hostBinding: {}'), 'spec.hostBinding', /needs namespace or selector/],
