@@ -101,7 +101,9 @@ export class LedgerStore {
     if (time < this.extent().since) return undefined
     return this.#database.read(open => {
       const state = stateNow(open, service)
-      const later = open.prepare('SELECT seq, body FROM entries WHERE service = ? AND at > ? ORDER BY seq DESC').all(service, time)
+      // By order, not by time: where the clock was set back, undoing one entry and not one before it would give what never was.
+      const seq = open.prepare('SELECT max(seq) AS seq FROM entries WHERE service = ? AND at <= ?').get(service, time)?.['seq'] ?? 0
+      const later = open.prepare('SELECT seq, body FROM entries WHERE service = ? AND seq > ? ORDER BY seq DESC').all(service, seq)
       for (const row of later) undo(state, readEntry(row))
       return [...state.values()].sort((a, b) => (a.address === b.address ? a.port - b.port : a.address < b.address ? -1 : 1))
     })

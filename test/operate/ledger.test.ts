@@ -140,3 +140,41 @@ t.test('what cannot be written waits; when too much waits, steps between are joi
   broken.record({ revision: 1, service: undefined, cause: 'resync', sources: [], actor: 'ada', text: '' })
   await t.rejects(broken.entries({ limit: 1 }), { code: 'state-unusable' })
 })
+
+t.test('a clock that jumps, either way, never makes up a past: every time shows what was once so', async t => {
+  const still = makeTestClock()
+  let wall = 1_700_000_000_000
+  const clock = { ...still, wall: () => wall }
+  const table = new EndpointTable(() => undefined)
+  const ledger = testLedger(table, clock)
+  const [service = serviceKey('', '')] = services
+  await ledger.extent()
+  const put = (...lasts: readonly number[]) => {
+    const endpoints = lasts.map(last => makeEndpoint({ address: `10.0.0.${String(last)}`, port: 80, id: String(last) }))
+    table.apply({ name: 'dc1', type: 'file' }, [{ id: 'g', service, endpoints }], 0)
+    table.settle()
+  }
+  const began = wall
+  const states = [
+    { at: 1000, lasts: [1] },
+    { at: 86_400_000, lasts: [1, 2] },
+    { at: 2000, lasts: [2] },
+    { at: 3000, lasts: [2, 3] },
+    { at: 90_000_000, lasts: [3] },
+  ]
+  for (const { at, lasts } of states) {
+    wall = began + at
+    put(...lasts)
+  }
+  const known = new Set([...states.map(({ lasts }) => lasts.map(last => `10.0.0.${String(last)}`).join())])
+  for (const ms of [1000, 1500, 2000, 2500, 3000, 86_400_000, 90_000_000]) {
+    const seen = (await ledger.at(service, began + ms))?.map(one => one.address).join()
+    t.ok(seen !== undefined && known.has(seen), `${String(ms)} ms: ${String(seen)}`)
+  }
+  t.match(await ledger.at(service, began + 90_000_000), [{ address: '10.0.0.3' }])
+  t.same(
+    (await ledger.entries({ limit: 10 })).map(entry => entry.seq),
+    [1, 2, 3, 4, 5],
+    'the order is that of what happened',
+  )
+})
