@@ -34,7 +34,7 @@ export const roots: readonly ProtoRoot[] = [
   envoy('extensions/filters/network/tcp_proxy/v3', 'tcp_proxy', 'TcpProxy'),
   envoy('extensions/access_loggers/file/v3', 'file', 'FileAccessLog'),
   envoy('extensions/access_loggers/stream/v3', 'stream', 'StdoutAccessLog', 'StderrAccessLog'),
-  envoy('extensions/access_loggers/grpc/v3', 'als', 'HttpGrpcAccessLogConfig'),
+  envoy('extensions/access_loggers/grpc/v3', 'als', 'HttpGrpcAccessLogConfig', 'TcpGrpcAccessLogConfig'),
   // Collectors of traces.
   envoy('config/trace/v3', 'zipkin', 'ZipkinConfig'),
   envoy('config/trace/v3', 'datadog', 'DatadogConfig'),

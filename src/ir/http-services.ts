@@ -34,7 +34,7 @@ export interface IrAuthCheck {
   readonly timeoutMs: number
   /** Put before the path of the request that asks (http). */
   readonly pathPrefix: string
-  /** Sent with the question (http), lower case. */
+  /** Sent with the question, lower case. */
   readonly addHeaders: Readonly<Record<string, string>>
   /** Of the request, sent with the question (http). */
   readonly requestHeaders: readonly string[]
@@ -61,9 +61,11 @@ export interface IrRateLimit {
   readonly origin: ObjectRef
 }
 
-/** Tells a service about each finished request. */
+/** Tells a service about each finished request and connection. */
 export interface IrLog {
   readonly name: string
+  /** Which of Envoy's entries the service understands. `tcp`: also connections that TCPMappings take. */
+  readonly driver: 'http' | 'tcp'
   readonly service: IrService
   readonly flushIntervalMs: number
   readonly flushBytes: number

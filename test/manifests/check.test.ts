@@ -140,6 +140,14 @@ t.test('ambassador_id: ours, everybody’s, somebody else’s', async t => {
 t.test('notices say what has no effect', async t => {
   t.match(check('Mapping', 'prefix: /a.*\nprefix_regex: true\nservice: web').status.notices, [/replaces the whole path/])
   t.match(check('Mapping', 'prefix: a\nservice: web').status.notices, [/no request can match/])
+  const zipkin = 'driver: zipkin\nservice: z\nconfig: {access_token_file: /t, collector_cluster: c, propagation_modes: [B3]}'
+  t.match(check('TracingService', zipkin).status, {
+    unsupported: [],
+    notices: ['access_token_file', 'propagation_modes', 'collector_cluster'].map(key => new RegExp(`^spec.config.${key} has no effect: `)),
+  })
+  t.match(check('LogService', 'driver: tcp\nservice: l\ngrpc: true\ndriver_config: {additional_log_headers: []}').status, {
+    notices: [/additional_log_headers has no effect with driver tcp/],
+  })
   t.match(check('Host', 'tls: {redirect_cleartext_from: 80}').status, { notices: [/requestPolicy\.insecure\.action/] })
 })
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { startEnvoyServices } from '../tools/envoy-services.ts'
 import { startBackends, stopBackends } from '../tools/http-backend.ts'
-import type { Teardown } from '../tools/local.ts'
+import { freePort, type Teardown } from '../tools/local.ts'
 import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
 import { mappingObject, type Stage, startStage, vmService } from './stage.ts'
@@ -125,12 +125,14 @@ t.test(
   'a gRPC AuthService gets the context of the route; several are asked one after the other, opt-in ones where they are named',
   async t => {
     const contexts: unknown[] = []
+    const overrides: unknown[] = []
     const services = await startEnvoyServices({
-      check(request) {
+      check(request, metadata) {
         const { attributes } = request as {
           attributes: { contextExtensions?: unknown; request: { http: { headers: Record<string, string> } } }
         }
         contexts.push(attributes.contextExtensions)
+        overrides.push(metadata['l5d-dst-override'])
         const ok = attributes.request.http.headers['x-user'] !== undefined
         return ok
           ? { status: { code: 0 }, okResponse: { headers: [{ header: { key: 'x-identity', value: 'known' } }] } }
@@ -142,7 +144,7 @@ t.test(
     t.teardown(() => strict.stop())
     const stage = await begin(t, { auth: services.port, strict: strict.port })
     await stage.manifests('routes', [
-      object('AuthService', 'auth', { auth_service: 'auth', proto: 'grpc' }),
+      object('AuthService', 'auth', { auth_service: 'auth', proto: 'grpc', add_linkerd_headers: true }),
       object('AuthService', 'strict', { auth_service: 'strict', proto: 'grpc', timeout_ms: 4000 }, { 'isthmus.dev/opt-in': 'true' }),
       mappingObject('web', { prefix: '/web/', service: 'web', auth_context_extensions: { team: 'shop' } }),
       {
@@ -162,6 +164,7 @@ t.test(
     const allowed = await get(`${stage.url}/web/`, { 'x-user': 'ann' })
     t.match(headersOf(allowed.body), { 'x-identity': 'known' })
     t.strictSame(contexts.at(-1), { team: 'shop' })
+    t.equal(overrides.at(-1), 'auth.default.svc.cluster.local:80')
     t.equal((await get(`${stage.url}/both/`, { 'x-user': 'ann' })).status, 403)
     t.equal((await get(`${stage.url}/none/`)).status, 200)
     t.match(await stage.api('/api/v1/objects/Mapping/default/odd'), {
@@ -189,6 +192,7 @@ t.test('labels become descriptors of their domain, one service per domain', asyn
     ambassador: [
       { path: [{ generic_key: { value: 'web' } }, { request_headers: { key: 'user', header_name: 'X-User', omit_if_not_present: true } }] },
       { must: [{ request_headers: { key: 'tenant', header_name: 'x-tenant' } }, { remote_address: { key: 'remote_address' } }] },
+      { gateway: [{ request_headers: { key: 'from', header_name: 'x-tenant' } }, { source_cluster: { key: 'source_cluster' } }] },
     ],
     other: [{ all: [{ generic_key: { key: 'kind', value: 'all' } }, { destination_cluster: { key: 'destination_cluster' } }] }],
     nobody: [{ all: [{ generic_key: { value: 'x' } }] }],
@@ -206,7 +210,7 @@ t.test('labels become descriptors of their domain, one service per domain', asyn
     asked
       .filter(one => one.domain === domain)
       .flatMap(one => one.descriptors.map(d => d.entries.map(({ key, value }) => `${key}=${value}`).join(',')))
-  t.strictSame(entries('ambassador'), ['generic_key=web,user=ann', 'tenant=shop,remote_address=127.0.0.1'])
+  t.strictSame(entries('ambassador'), ['generic_key=web,user=ann', 'tenant=shop,remote_address=127.0.0.1', 'from=shop,source_cluster=test'])
   t.strictSame(entries('other'), ['kind=all,destination_cluster=default/web'])
   asked.length = 0
   await get(`${stage.url}/web/`)
@@ -269,5 +273,91 @@ t.test('LogService and TracingService hear of every request, changed without a r
   await eventually('spans go to the other collector', async () => {
     await get(`${stage.url}/web/b`)
     return exported.some(bytes => bytes.includes('edge-gateway'))
+  })
+})
+
+t.test('circuit_breakers of an AuthService bound what is asked at once; add_linkerd_headers, also of the Module, names it', async t => {
+  const most = { now: 0, ever: 0 }
+  const headers: IncomingMessage['headers'][] = []
+  const waiting: (() => void)[] = []
+  const slow = createServer((request, response) => {
+    headers.push(request.headers)
+    most.now++
+    most.ever = Math.max(most.ever, most.now)
+    const answer = (): void => {
+      most.now--
+      response.writeHead(200).end()
+    }
+    if (request.url === '/web/slow') waiting.push(answer)
+    else answer()
+  }).listen(0, '127.0.0.1')
+  await once(slow, 'listening')
+  t.teardown(() => {
+    slow.closeAllConnections()
+    slow.close()
+  })
+  const stage = await begin(t, { auth: (slow.address() as AddressInfo).port })
+  const web = mappingObject('web', { prefix: '/web/', service: 'web' })
+  const spec = {
+    ...{ auth_service: 'auth', timeout_ms: 30_000, status_on_error: { code: 503 }, add_auth_headers: { 'x-a': 'b' } },
+    circuit_breakers: [{ max_connections: 1, max_pending_requests: 1 }],
+  }
+  const auth = (more: object): object => object('AuthService', 'auth', { ...spec, ...more })
+  await stage.manifests('routes', [web, auth({})])
+  await eventually('requests are asked about', async () => (await get(`${stage.url}/web/`)).status === 200 && headers.length > 0)
+  t.equal(headers.at(-1)?.['l5d-dst-override'], undefined)
+  const asked = Array.from({ length: 8 }, () => get(`${stage.url}/web/slow`))
+  let refused = 0
+  for (const one of asked) void one.then(({ status }) => (refused += Number(status === 503)))
+  await eventually('six are refused at once, one is asked about and one waits', () => refused === 6 && waiting.length === 1)
+  waiting.shift()?.()
+  await eventually('then the one that waits', () => waiting.length === 1)
+  waiting.shift()?.()
+  t.strictSame((await Promise.all(asked)).map(({ status }) => status).sort(), [200, 200, 503, 503, 503, 503, 503, 503])
+  t.equal(most.ever, 1, 'one connection')
+
+  const module = object('Module', 'ambassador', { config: { add_linkerd_headers: true } })
+  await stage.manifests('routes', [web, auth({}), module])
+  await eventually('the Module’s word counts', async () => {
+    await get(`${stage.url}/web/`)
+    return headers.at(-1)?.['l5d-dst-override'] === 'auth.default.svc.cluster.local:80'
+  })
+  t.equal(headers.at(-1)?.['x-a'], 'b', 'beside add_auth_headers')
+  await stage.manifests('routes', [web, auth({ add_linkerd_headers: false }), module])
+  await eventually('its own word counts more', async () => {
+    await get(`${stage.url}/web/`)
+    return headers.at(-1)?.['l5d-dst-override'] === undefined
+  })
+})
+
+t.test('a LogService with driver tcp hears of connections of TCPMappings, and of requests as connections', async t => {
+  interface Told {
+    readonly identifier?: { readonly logName: string }
+    readonly tcpLogs?: { readonly logEntry: readonly { readonly connectionProperties?: { readonly sentBytes?: number } }[] }
+  }
+  const logged: Told[] = []
+  const services = await startEnvoyServices({ log: message => void logged.push(message) })
+  t.teardown(() => services.stop())
+  const stage = await begin(t, { telemetry: services.port })
+  const port = await freePort()
+  await stage.manifests('routes', [
+    mappingObject('web', { prefix: '/web/', service: 'web' }),
+    object('TCPMapping', 'raw', { port, service: 'web' }),
+    object('LogService', 'log', { service: 'telemetry', driver: 'tcp', grpc: true, flush_interval_time: 1 }),
+  ])
+  const entries = () => logged.flatMap(one => one.tcpLogs?.logEntry ?? [])
+  const told = (cluster: string) => JSON.stringify(entries()).includes(cluster)
+  await eventually('a connection that a TCPMapping takes is logged', async () => {
+    const response = await fetch(`http://127.0.0.1:${String(port)}/raw`, { headers: { connection: 'close' } }).catch(() => undefined)
+    await response?.text()
+    return told(`:${String(port)}`) || told(`"portValue":${String(port)}`)
+  })
+  t.ok(
+    entries().some(entry => (entry.connectionProperties?.sentBytes ?? 0) > 0),
+    'with the bytes that went through it',
+  )
+  await eventually('a request is logged', async () => {
+    await get(`${stage.url}/web/`)
+    return told(`"portValue":${String(stage.port)}`)
   })
 })

@@ -6,8 +6,8 @@ type Answer = (error: { code: status; details: string } | null, answer?: Buffer)
 
 /** What Envoy asks and tells services, as plain objects with fields in camel case; the answers are the caller's. */
 export interface EnvoyServices {
-  /** `envoy.service.auth.v3.CheckRequest` → `CheckResponse`. */
-  check?: (request: Message) => Message
+  /** `envoy.service.auth.v3.CheckRequest` and its metadata → `CheckResponse`. */
+  check?: (request: Message, metadata: Message) => Message
   /** `envoy.service.ratelimit.v3.RateLimitRequest` → `RateLimitResponse`. */
   shouldRateLimit?: (request: Message) => Message
   /** `envoy.service.accesslog.v3.StreamAccessLogsMessage`. */
@@ -36,10 +36,10 @@ export async function startEnvoyServices(handle: EnvoyServices): Promise<EnvoySe
     return Buffer.from(type.encode(type.fromObject(message)).finish())
   }
   const unary =
-    (handler: ((request: Message) => Message) | undefined, asks: string, answers: string) =>
+    (handler: ((request: Message, metadata: Message) => Message) | undefined, asks: string, answers: string) =>
     (call: ServerUnaryCall<Buffer, Buffer>, answer: Answer): void => {
       if (handler === undefined) answer({ code: status.UNIMPLEMENTED, details: 'nobody handles this' })
-      else answer(null, encode(answers, handler(decode(asks, call.request))))
+      else answer(null, encode(answers, handler(decode(asks, call.request), call.metadata.getMap())))
     }
   const server = new Server()
   const raw = (path: string, requestStream = false) => ({

@@ -3,6 +3,7 @@ import { durationMs } from '../../manifests/check-values.ts'
 import type { Checked } from '../../manifests/checked-object.ts'
 import type { MappingSpec } from '../../manifests/schema/mapping.ts'
 import { addedHeaders } from './cluster-options.ts'
+import { linkerdHeader } from './linkerd-header.ts'
 import { parseServiceName } from './service-name.ts'
 
 /** What each Mapping says of its own requests (emissary-resources.md 11: rewrite, host_rewrite, time-outs are per member of a group). */
@@ -64,7 +65,10 @@ export function headerChanges(members: readonly Checked<'Mapping'>[]): IrHeaderC
     [...new Set(members.flatMap(({ spec }) => spec[field] ?? []).map(name => name.toLowerCase()))].sort()
   const linkerd = members.find(({ spec }) => spec.add_linkerd_headers === true)
   const changes: IrHeaderChanges = {
-    addRequest: [...add('add_request_headers'), ...(linkerd === undefined ? [] : linkerdHeader(linkerd))],
+    addRequest: [
+      ...add('add_request_headers'),
+      ...(linkerd === undefined ? [] : linkerdHeader(linkerd.spec.service, linkerd.manifest.namespace)),
+    ],
     removeRequest: remove('remove_request_headers'),
     addResponse: add('add_response_headers'),
     removeResponse: remove('remove_response_headers'),
@@ -75,15 +79,6 @@ export function headerChanges(members: readonly Checked<'Mapping'>[]): IrHeaderC
 
 function lowerCased<T>(given: Readonly<Record<string, T>> | undefined): Record<string, T> {
   return Object.fromEntries(Object.entries(given ?? {}).map(([name, value]) => [name.toLowerCase(), value]))
-}
-
-/** Tells linkerd's proxy where the request is meant for: its own name of the service. */
-function linkerdHeader({ spec, manifest }: Checked<'Mapping'>): IrHeaderChanges['addRequest'] {
-  const service = parseServiceName(spec.service)
-  if (typeof service === 'string') return []
-  const [name = service.name, namespace = manifest.namespace] = service.name.split('.')
-  const value = `${name}.${namespace}.svc.cluster.local:${String(service.port ?? (service.scheme === 'https' ? 443 : 80))}`
-  return [{ name: 'l5d-dst-override', value, append: false }]
 }
 
 /** The redirect of a Mapping with `host_redirect`: its service is the host to go to; a sentence if that means nothing. */

@@ -7,7 +7,6 @@ import {
   count,
   filled,
   flag,
-  later,
   milliseconds,
   text,
   textMap,
@@ -31,7 +30,7 @@ export const authServiceSchema = Type.Object(
     timeout_ms: Type.Optional(milliseconds()),
     path_prefix: Type.Optional(text()),
     add_auth_headers: Type.Optional(textMap()),
-    add_linkerd_headers: later(flag()),
+    add_linkerd_headers: Type.Optional(flag()),
     allowed_request_headers: Type.Optional(texts()),
     allowed_authorization_headers: Type.Optional(texts()),
     include_body: Type.Optional(
@@ -121,12 +120,12 @@ export const tracingServiceSchema = Type.Object(
     config: Type.Optional(
       Type.Object(
         {
-          access_token_file: later(text()),
-          collector_cluster: later(text()),
+          access_token_file: Type.Optional(text()),
+          collector_cluster: Type.Optional(text()),
           collector_endpoint: Type.Optional(filled()),
           collector_endpoint_version: Type.Optional(choice('HTTP_JSON', 'HTTP_PROTO', 'HTTP_JSON_V1')),
           collector_hostname: Type.Optional(filled()),
-          propagation_modes: later(texts()),
+          propagation_modes: Type.Optional(texts()),
           trace_id_128bit: Type.Optional(flag()),
           shared_span_context: Type.Optional(flag()),
           service_name: Type.Optional(filled()),

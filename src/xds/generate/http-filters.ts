@@ -76,13 +76,19 @@ function extAuthz(check: IrAuthCheck): PlainMessage {
   const { body, failOpen, statusOnError } = check
   return {
     transportApiVersion: 'V3',
-    ...(check.protocol === 'grpc' ? { grpcService: grpcService(check.service, check.timeoutMs) } : httpAuth(check)),
+    ...(check.protocol === 'grpc' ? { grpcService: questionService(check) } : httpAuth(check)),
     // The answer may set headers that routes match on.
     clearRouteCache: true,
     failureModeAllow: failOpen,
     statusOnError: { code: statusOnError },
     ...(body === undefined ? {} : { withRequestBody: { maxRequestBytes: body.maxBytes, allowPartialMessage: body.allowPartial } }),
   }
+}
+
+/** gRPC services get the headers as metadata. */
+function questionService({ service, timeoutMs, addHeaders }: IrAuthCheck): PlainMessage {
+  const headers = Object.entries(addHeaders).map(([key, value]) => ({ key, value }))
+  return { ...grpcService(service, timeoutMs), ...(headers.length === 0 ? {} : { initialMetadata: headers }) }
 }
 
 function httpAuth({ service, timeoutMs, pathPrefix, addHeaders, requestHeaders, answerHeaders }: IrAuthCheck): PlainMessage {

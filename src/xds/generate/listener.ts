@@ -58,7 +58,10 @@ function filterChain(chain: IrChain, listener: IrListener, http: IrHttpServices)
     ...(tls === undefined ? {} : secured(serverNames, tls, listener.quic === true)),
     filters: [
       chain.serve.kind === 'tcp'
-        ? { name: 'envoy.filters.network.tcp_proxy', typedConfig: any(`${filters}.network.tcp_proxy.v3.TcpProxy`, tcpProxy(chain.serve)) }
+        ? {
+            name: 'envoy.filters.network.tcp_proxy',
+            typedConfig: any(`${filters}.network.tcp_proxy.v3.TcpProxy`, tcpProxy(chain.serve, http)),
+          }
         : {
             name: 'envoy.filters.network.http_connection_manager',
             typedConfig: any(
@@ -89,13 +92,18 @@ function served(serve: IrChain['serve']): readonly ResourceKey[] {
   return serve.clusters.map(({ cluster }) => ({ type: 'cluster', name: cluster }))
 }
 
-function tcpProxy({ statPrefix, clusters, idleTimeoutMs }: IrTcp): PlainMessage {
+function tcpProxy({ statPrefix, clusters, idleTimeoutMs }: IrTcp, { logs }: IrHttpServices): PlainMessage {
   const [only] = clusters
   const target =
     only !== undefined && clusters.length === 1
       ? { cluster: only.cluster }
       : { weightedClusters: { clusters: clusters.map(({ cluster, weight }) => ({ name: cluster, weight })) } }
-  return { statPrefix, ...target, ...(idleTimeoutMs === undefined ? {} : { idleTimeout: duration(idleTimeoutMs) }) }
+  const told = logs.filter(({ driver }) => driver === 'tcp')
+  return {
+    ...{ statPrefix, ...target },
+    ...(idleTimeoutMs === undefined ? {} : { idleTimeout: duration(idleTimeoutMs) }),
+    ...(told.length === 0 ? {} : { accessLog: told.map(accessLog) }),
+  }
 }
 
 function connectionManager(listener: IrListener, routeConfig: string, http: IrHttpServices): PlainMessage {

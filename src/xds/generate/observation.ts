@@ -3,18 +3,21 @@ import type { IrCollector, IrLog, IrTag, IrTracing } from '../../ir/http-service
 import { any, duration, type PlainMessage } from '../codec.ts'
 import { grpcService } from './http-filters.ts'
 
-/** The access log that tells a gRPC service about every request. */
+/** The access log that tells a gRPC service about every request, or connection of a TCPMapping. */
 export function accessLog(log: IrLog): PlainMessage {
+  const commonConfig = {
+    logName: log.name,
+    grpcService: grpcService(log.service),
+    transportApiVersion: 'V3',
+    bufferFlushInterval: duration(log.flushIntervalMs),
+    bufferSizeBytes: { value: log.flushBytes },
+  }
+  const loggers = 'envoy.extensions.access_loggers.grpc.v3'
+  if (log.driver === 'tcp') return { name: `log ${log.name}`, typedConfig: any(`${loggers}.TcpGrpcAccessLogConfig`, { commonConfig }) }
   return {
     name: `log ${log.name}`,
-    typedConfig: any('envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig', {
-      commonConfig: {
-        logName: log.name,
-        grpcService: grpcService(log.service),
-        transportApiVersion: 'V3',
-        bufferFlushInterval: duration(log.flushIntervalMs),
-        bufferSizeBytes: { value: log.flushBytes },
-      },
+    typedConfig: any(`${loggers}.HttpGrpcAccessLogConfig`, {
+      commonConfig,
       additionalRequestHeadersToLog: log.requestHeaders,
       additionalResponseHeadersToLog: log.responseHeaders,
       additionalResponseTrailersToLog: log.responseTrailers,

@@ -2,6 +2,7 @@ import type { IrAuth, IrAuthCheck, IrRouteFilter } from '../../../ir/http-servic
 import type { Checked } from '../../../manifests/checked-object.ts'
 import type { Manifest } from '../../../manifests/object.ts'
 import { refText } from '../../../model/object-ref.ts'
+import { linkerdHeader } from '../linkerd-header.ts'
 import { serviceCluster, type ServiceContext } from './service-cluster.ts'
 
 /** On an AuthService: only Mappings that name it are asked about. */
@@ -32,10 +33,12 @@ const legacyBody = { maxBytes: 4096, allowPartial: true }
  * The filters of all AuthServices, in the order of namespace and name. One that cannot be used and has no last good version stays as a
  * filter that lets nothing pass: whoever wrote it wants no request to go on unasked.
  * @param declared every AuthService that is meant for this gateway, usable or not
+ * @param linkerd whether one that does not say it sends linkerd's header (Module `add_linkerd_headers`)
  */
 export function compileAuth(
   services: readonly Checked<'AuthService'>[],
   declared: readonly Manifest[],
+  linkerd: boolean,
   context: ServiceContext,
 ): readonly IrAuth[] {
   const usable = new Map<Manifest, IrAuthCheck>()
@@ -50,7 +53,7 @@ export function compileAuth(
       continue
     }
     seen.set(identity(service), service)
-    const check = checkOf(service, context)
+    const check = checkOf(service, linkerd, context)
     if (check !== undefined) usable.set(service.manifest, check)
   }
   const byPlace = new Map(declared.map(manifest => [placeOf(manifest), manifest]))
@@ -76,7 +79,7 @@ function identity({ spec, manifest }: Checked<'AuthService'>): string {
   return JSON.stringify([manifest.annotations[optInAnnotation], Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1))])
 }
 
-function checkOf(service: Checked<'AuthService'>, context: ServiceContext): IrAuthCheck | undefined {
+function checkOf(service: Checked<'AuthService'>, linkerd: boolean, context: ServiceContext): IrAuthCheck | undefined {
   const { spec } = service
   const protocol = spec.proto ?? 'http'
   const upstream = {
@@ -97,13 +100,25 @@ function checkOf(service: Checked<'AuthService'>, context: ServiceContext): IrAu
     protocol,
     timeoutMs: spec.timeout_ms ?? defaultTimeoutMs,
     pathPrefix: spec.path_prefix ?? '',
-    addHeaders: Object.fromEntries(Object.entries(spec.add_auth_headers ?? {}).map(([name, value]) => [name.toLowerCase(), value])),
+    addHeaders: {
+      ...(protocol === 'grpc' ? {} : lowerCased(spec.add_auth_headers)),
+      ...((spec.add_linkerd_headers ?? linkerd) ? linkerdHeaders(service, context) : {}),
+    },
     requestHeaders: union(usualRequestHeaders, spec.allowed_request_headers),
     answerHeaders: union(usualAnswerHeaders, spec.allowed_authorization_headers),
     ...(body === undefined ? {} : { body }),
     statusOnError: spec.status_on_error?.code ?? defaultStatusOnError,
     failOpen: spec.failure_mode_allow ?? false,
   }
+}
+
+function lowerCased(given: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(given).map(([name, value]) => [name.toLowerCase(), value]))
+}
+
+function linkerdHeaders({ spec, manifest }: Checked<'AuthService'>, { namespace }: ServiceContext): Readonly<Record<string, string>> {
+  const headers = linkerdHeader(spec.auth_service, namespace ?? manifest.namespace)
+  return Object.fromEntries(headers.map(({ name, value }) => [name, value]))
 }
 
 function union(usual: readonly string[], more: readonly string[] = []): readonly string[] {

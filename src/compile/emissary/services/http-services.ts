@@ -29,6 +29,7 @@ export function compileHttpServices(
     auth: compileAuth(
       ofKind('AuthService'),
       declared.filter(({ kind }) => kind === 'AuthService'),
+      module.config.add_linkerd_headers ?? false,
       context,
     ),
     rateLimits: compileRateLimits(ofKind('RateLimitService'), module.config.default_label_domain ?? 'ambassador', context),

@@ -5,11 +5,10 @@ import { serviceCluster, type ServiceContext } from './service-cluster.ts'
 const defaultFlushMs = 1_000
 const defaultFlushBytes = 16_384
 
-/** The gRPC access logs of all LogServices that log HTTP requests (emissary-resources.md 7). */
+/** The gRPC access logs of all LogServices (emissary-resources.md 7). */
 export function compileLogs(services: readonly Checked<'LogService'>[], context: ServiceContext): readonly IrLog[] {
   return services.flatMap(service => {
     const { spec, manifest } = service
-    if (spec.driver !== 'http') return []
     const called = serviceCluster(
       service,
       { field: 'service', text: spec.service, tls: spec.tls, statsName: spec.stats_name, http2: true },
@@ -22,6 +21,7 @@ export function compileLogs(services: readonly Checked<'LogService'>[], context:
     return [
       {
         name: `${manifest.namespace}/${manifest.name}`,
+        driver: spec.driver,
         service: called,
         flushIntervalMs: spec.flush_interval_time === undefined ? defaultFlushMs : spec.flush_interval_time * 1000,
         flushBytes: spec.flush_interval_byte_size ?? defaultFlushBytes,
