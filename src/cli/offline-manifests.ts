@@ -4,6 +4,7 @@ import { listManifestFiles } from '../manifests/list-files.ts'
 import { readManifestFile } from '../manifests/manifest-file.ts'
 import type { ManifestProblem } from '../manifests/contract.ts'
 import type { ObjectStatus } from '../manifests/status.ts'
+import type { Manifest } from '../manifests/object.ts'
 import { ManifestStore } from '../manifests/store.ts'
 import { refText } from '../model/object-ref.ts'
 import { CliError, type Io } from './io.ts'
@@ -11,6 +12,8 @@ import { CliError, type Io } from './io.ts'
 /** Manifests as the gateway would judge them. */
 export interface OfflineResult {
   readonly statuses: readonly ObjectStatus[]
+  /** All that are this gateway's, usable or not. */
+  readonly manifests: readonly Manifest[]
   readonly problems: readonly ManifestProblem[]
   readonly warnings: readonly string[]
   readonly compiled: CompileResult
@@ -56,6 +59,7 @@ export async function readOffline(
   const problems = [...store.problems(), ...unreadable]
   return {
     statuses,
+    manifests: objects.map(({ manifest }) => manifest),
     problems,
     warnings: store.warnings(),
     compiled,

@@ -136,6 +136,15 @@ t.test('offline: validate names each object, translate prints what Envoy would g
   t.equal(envoy.code, 1)
   t.match(envoy.err, /Mapping default\/bad: refused/)
   t.match(JSON.parse(envoy.out), { listeners: [{}], routes: [{}], clusters: [{}], endpoints: [{}] })
+  t.match((JSON.parse(envoy.out) as { objects: unknown }).objects, [
+    { kind: 'Listener', state: 'accepted', became: ['listener listener-8080'] },
+    { name: 'bad', state: 'refused', problems: [{ path: 'spec.prefx' }, {}, {}], became: [] },
+    {
+      kind: 'Mapping',
+      name: 'web',
+      became: [/^route 0 of virtual host \* in .*: prefix \/web\/, to cluster default\/web$/, 'cluster default/web'],
+    },
+  ])
   t.match(JSON.parse((await isthmus(['translate', '-f', good, '-o', 'ir'])).out), {
     listeners: [{}],
     routeConfigs: [{}],
