@@ -199,7 +199,7 @@ await t.test("another gateway's objects are left alone, its status too; a kind t
     const now = await get<WithStatus>(cluster, later)
     return condition(now, 'InEffect') !== undefined && now
   })
-  t.match(condition(told, 'InEffect'), { status: 'False', reason: 'NotServed', message: /not built yet/ })
+  t.match(condition(told, 'InEffect'), { status: 'False', reason: 'NotServed', message: /has no effect/ })
   t.equal((await get<WithStatus>(cluster, foreign)).status, undefined)
 })
 
