@@ -102,10 +102,10 @@ export function isFor(manifest: Manifest, ambassadorIds: readonly string[]): boo
 /** Why the object belongs to another gateway, or undefined if it is ours. A malformed list is left to the schema. */
 function foreign(spec: unknown, ambassadorIds: readonly string[]): string | undefined {
   const given = (spec as { ambassador_id?: unknown } | null)?.ambassador_id
-  const ids: readonly unknown[] = Array.isArray(given) ? given : ['default']
-  if ((given !== undefined && !Array.isArray(given)) || ids.some(id => id === '_automatic_' || ambassadorIds.includes(String(id))))
-    return undefined
-  return `is for the gateway ${ids.map(String).join(', ')}; this one takes ${ambassadorIds.join(', ')} (ambassador_id)`
+  if (given !== undefined && !(Array.isArray(given) && given.every(id => typeof id === 'string' && id !== ''))) return undefined
+  const ids: readonly string[] = Array.isArray(given) ? given : ['default']
+  if (ids.some(id => id === '_automatic_' || ambassadorIds.includes(id))) return undefined
+  return `is for the gateway ${ids.join(', ')}; this one takes ${ambassadorIds.join(', ')} (ambassador_id)`
 }
 
 /** Objects of Kubernetes' own kinds have no field for it (emissary-resources.md 8). */
