@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { coveringRoutes } from '../../src/ir/covered-routes.ts'
+import { coveringRoutes, coveringSteps } from '../../src/ir/covered-routes.ts'
 import type { IrMatch, IrRoute, IrValueMatch } from '../../src/ir/route-table.ts'
 import { forward, match } from '../xds/generate/tables.ts'
 import { host, listener, mapping, object, Round } from './fixtures.ts'
@@ -109,4 +109,12 @@ t.test('what is said to be covered is never reached, whatever is asked', t => {
     [true, false],
   )
   t.end()
+})
+
+t.test('a virtual host with many routes is judged in many steps, as endpoints change meanwhile', async t => {
+  const routes = Array.from({ length: 10_000 }, (_, index) => forward(match(`/p-${String(index)}/`), 'a'))
+  const steps = coveringSteps(routes)
+  let rests = 0
+  while (steps.next().done !== true) rests++
+  t.ok(rests >= 100, `${String(rests)} rests`)
 })

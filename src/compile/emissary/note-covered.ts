@@ -1,4 +1,4 @@
-import { coveringRoutes } from '../../ir/covered-routes.ts'
+import { coveringSteps } from '../../ir/covered-routes.ts'
 import type { IrRoute, IrRouteConfig } from '../../ir/route-table.ts'
 import { refText } from '../../model/object-ref.ts'
 import type { Steps } from '../../model/steps.ts'
@@ -11,7 +11,7 @@ export function* noteCovered(configs: readonly IrRouteConfig[], routes: readonly
   for (const { virtualHosts } of configs)
     for (const host of virtualHosts) {
       yield
-      const covering = coveringRoutes(host.routes)
+      const covering = yield* coveringSteps(host.routes)
       if (!covering.some(one => one !== undefined)) continue
       for (const [ref, first] of coveredObjects(host.routes, covering)) {
         const object = objects.get(ref)
