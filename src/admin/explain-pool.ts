@@ -42,6 +42,19 @@ export function placeSteps(pool: PoolView, endpoint: PoolEndpoint): readonly Ste
   return [{ code: 'member', text, data }]
 }
 
+/** In what order the Envoys of other zones come to it. */
+export function nearSteps({ rule }: PoolView, { winner }: PoolEndpoint): readonly Step[] {
+  if (rule?.preferZone !== true) return []
+  const { region, zone } = winner.endpoint.locality
+  const when = rule.mode === 'failover' ? 'none of those is in use' : 'fewer than 72 % of those are in use'
+  const place = region === '' ? `zone ${zone}` : `zone ${zone} (${region})`
+  const text =
+    zone === ''
+      ? `locality.prefer is zone, and its own is not known: Envoys that say theirs use what is nearer to them first, and this when ${when}`
+      : `locality.prefer is zone: Envoys of ${place} use it first; the others use what is nearer to them first, and this when ${when}`
+  return [{ code: 'near', text, data: { region, zone } }]
+}
+
 /** Why what sources know of an address is not part of a ServicePool. */
 export function outsideSteps(
   pool: PoolView,

@@ -6,7 +6,7 @@ import type { SourceStatus } from '../discovery/status.ts'
 import { type Evidence, isAt, type PoolEndpoint, type PoolView } from '../table/reader.ts'
 import { addressText, isServed, rounded } from './bodies/endpoint.ts'
 import { clustersByService, type ServiceCluster } from './bodies/service.ts'
-import { deliverySteps, outsideSteps, placeSteps, ruleSteps } from './explain-pool.ts'
+import { deliverySteps, nearSteps, outsideSteps, placeSteps, ruleSteps } from './explain-pool.ts'
 import { invalid } from './problem.ts'
 import type { AdminReaders } from './readers.ts'
 import type { Explanation } from './schemas.ts'
@@ -71,7 +71,7 @@ export function explain(service: ServiceKey, at: { readonly address: string; rea
     return done('absent', `${here} is absent: no source names this address for the service`)
   }
   for (const evidence of endpoint.evidence) steps.push(...evidenceSteps(evidence, statuses))
-  steps.push(...mergeSteps(endpoint), ...placeSteps(pool, endpoint))
+  steps.push(...mergeSteps(endpoint), ...placeSteps(pool, endpoint), ...nearSteps(pool, endpoint))
   const takers = clusters.filter(cluster => {
     const taken = readers.select(pool, cluster.assignment).find(one => isAt(one, at))
     steps.push(clusterStep(cluster, endpoint, taken))

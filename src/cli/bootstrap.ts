@@ -7,6 +7,8 @@ import { dataText } from './output.ts'
 interface Options {
   readonly nodeId: string
   readonly cluster: string
+  readonly zone?: string
+  readonly region?: string
   readonly xds: { readonly host: string; readonly port: number }
   readonly protocol: 'delta' | 'sotw'
   readonly adminPort: number
@@ -25,6 +27,8 @@ export const register: Register = (program: Command, { io }) => {
     .requiredOption('--node-id <id>', 'who this Envoy is; unique among all')
     .option('--xds <host:port>', 'where the gateway is reached', readXds, { host: '127.0.0.1', port: 18_000 })
     .option('--cluster <name>', 'group of Envoys it belongs to', 'isthmus')
+    .option('--zone <name>', 'where it runs: a ServicePool may prefer endpoints of the same zone')
+    .option('--region <name>', 'where its zone is')
     .addOption(new Option('--protocol <protocol>', 'how it asks').choices(['delta', 'sotw']).default('delta'))
     .option('--admin-port <port>', "Envoy's admin page, on 127.0.0.1", Number, 19_000)
     .option('--tls-ca <file>', "CA of the gateway's certificate; set: connect with TLS. Files are those of the machine Envoy runs on")

@@ -24,6 +24,7 @@ export async function startOwnEnvoy(
   xds: Pick<XdsServer, 'listenLocally'>,
   given: OwnEnvoyGiven,
 ): Promise<{ stop(): Promise<void> }> {
+  const place = { ...(envoy.zone !== undefined && { zone: envoy.zone }), ...(envoy.region !== undefined && { region: envoy.region }) }
   const folder = await mkdtemp(join(tmpdir(), 'isthmus-xds-'))
   const removeFolder = (): Promise<void> => rm(folder, { recursive: true, force: true })
   const socket = join(folder, 'socket')
@@ -35,7 +36,7 @@ export async function startOwnEnvoy(
       path: envoy.path,
       adminPort: envoy.adminPort,
       drainSeconds: envoy.drainSeconds,
-      bootstrap: bootstrap({ nodeId: id, cluster: 'isthmus', xds: { socket }, protocol: 'delta', adminPort: envoy.adminPort }),
+      bootstrap: bootstrap({ nodeId: id, cluster: 'isthmus', ...place, xds: { socket }, protocol: 'delta', adminPort: envoy.adminPort }),
       ...given,
     })
     await supervisor.start()

@@ -6,6 +6,9 @@ export interface BootstrapOptions {
   readonly nodeId: string
   /** The group of Envoys it belongs to. */
   readonly cluster: string
+  /** Where it runs, for services that prefer endpoints nearby: as registries call it. */
+  readonly zone?: string
+  readonly region?: string
   /** Where the control plane listens: an IP address or a host name, or the path of a Unix socket. */
   readonly xds: { readonly host: string; readonly port: number } | { readonly socket: string }
   readonly protocol: 'delta' | 'sotw'
@@ -44,7 +47,7 @@ const maxDownstreamConnections = 50_000
 export function bootstrap(options: BootstrapOptions): object {
   check(options)
   return {
-    node: { id: options.nodeId, cluster: options.cluster },
+    node: nodeOf(options),
     admin: { address: socketAddress('127.0.0.1', options.adminPort), ignore_global_conn_limit: true },
     dynamic_resources: {
       ads_config: {
@@ -83,6 +86,11 @@ export function bootstrap(options: BootstrapOptions): object {
       ],
     },
   }
+}
+
+function nodeOf({ nodeId, cluster, zone, region }: BootstrapOptions): object {
+  const locality = { ...(region === undefined ? {} : { region }), ...(zone === undefined ? {} : { zone }) }
+  return { id: nodeId, cluster, ...(Object.keys(locality).length === 0 ? {} : { locality }) }
 }
 
 function xdsCluster({ xds, tls }: BootstrapOptions): object {
@@ -135,9 +143,11 @@ function socketAddress(address: string, port: number): object {
   return { socket_address: { address, port_value: port } }
 }
 
-function check({ nodeId, cluster, xds, adminPort, tls }: BootstrapOptions): void {
+function check({ nodeId, cluster, zone, region, xds, adminPort, tls }: BootstrapOptions): void {
   checkText('--node-id', nodeId)
   checkText('--cluster', cluster)
+  if (zone !== undefined) checkText('--zone', zone)
+  if (region !== undefined) checkText('--region', region)
   checkXds(xds)
   checkPort('--admin-port', adminPort)
   if (tls === undefined) return

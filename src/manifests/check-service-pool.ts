@@ -14,7 +14,7 @@ const maxLength = 256
 
 /** The rules of a ServicePool that concern it alone (reference/discovery.md 1.5, 1.6; interface.md). */
 export function checkServicePool(spec: ServicePoolSpec): KindFindings {
-  const problems = [...checkMembers(spec), ...checkShares(spec), ...checkSubsets(spec), ...checkLimits(spec)]
+  const problems = [...checkMembers(spec), ...checkShares(spec), ...checkLocality(spec), ...checkSubsets(spec), ...checkLimits(spec)]
   return { problems, notices: notices(spec), unsupported: [] }
 }
 
@@ -78,6 +78,13 @@ function checkShares({ mode, members }: ServicePoolSpec): readonly Finding[] {
       return [{ path: ['spec', 'members'], text: `every member${where} has weight 0: nothing would get requests` }]
     return []
   })
+}
+
+/** A member of a weighted pool is what Envoy calls a locality: it has no room for zones. */
+function checkLocality({ mode, locality }: ServicePoolSpec): readonly Finding[] {
+  if (mode !== 'weighted' || locality?.prefer !== 'zone') return []
+  const text = 'zone does not go with mode weighted, in which each member keeps its share in every zone; use union, priority or failover'
+  return [{ path: ['spec', 'locality', 'prefer'], text }]
 }
 
 function checkSubsets({ subsets = [] }: ServicePoolSpec): readonly Finding[] {

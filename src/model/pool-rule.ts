@@ -12,6 +12,8 @@ export interface PoolRule {
   readonly mode: PoolMode
   /** At least one, in the order written: where two select the same endpoint, the one of the lower level, then the earlier one, has it. */
   readonly members: readonly PoolMember[]
+  /** Each client uses the endpoints of its own zone first, then those of its region; not in mode `weighted`. */
+  readonly preferZone?: true
   /** An endpoint that its sources no longer name stays this long as draining (reference/discovery.md 1.5); 0 drops it at once. */
   readonly drainSeconds: number
   /** Bounds for the guards around the sources; absent: the gateway's own. */

@@ -101,6 +101,8 @@ export function loadSettings(input: SettingsInput): Settings {
       path: envoyPath.includes('/') ? absolutePath(envoyPath, folderOf('envoy.path')) : envoyPath,
       adminPort: raw.envoy?.adminPort ?? 19_000,
       drainSeconds: raw.envoy?.drainSeconds ?? 30,
+      ...(raw.envoy?.zone !== undefined && { zone: raw.envoy.zone }),
+      ...(raw.envoy?.region !== undefined && { region: raw.envoy.region }),
     },
     defaults: { addresses: { allow: raw.defaults?.addresses?.allow ?? [], only: raw.defaults?.addresses?.only ?? [] } },
     manifests: raw.manifests === undefined ? usualManifests(folder) : readManifests(raw.manifests, folderOf('manifests')),

@@ -20,7 +20,14 @@ export interface Settings {
   }
   readonly admin: { readonly listen: ListenAddress; readonly tls?: TlsFiles; readonly tokens: readonly AdminToken[] }
   readonly agents: { readonly listen: ListenAddress; readonly tls?: TlsFiles }
-  readonly envoy: { readonly mode: 'none' | 'supervise'; readonly path: string; readonly adminPort: number; readonly drainSeconds: number }
+  readonly envoy: {
+    readonly mode: 'none' | 'supervise'
+    readonly path: string
+    readonly adminPort: number
+    readonly drainSeconds: number
+    readonly zone?: string
+    readonly region?: string
+  }
   readonly defaults: { readonly addresses: AddressRules }
   readonly manifests: readonly ManifestSettings[]
   readonly sources: readonly SourceSettings[]

@@ -1,6 +1,6 @@
 import { BitSet, Interner } from './interner.ts'
 import { Residents } from './residents.ts'
-import { keyText, type Resource, type ResourceKey } from './resource.ts'
+import { keyText, type Place, type Resource, type ResourceKey } from './resource.ts'
 import { type ResourceType, resourceTypes } from './type-urls.ts'
 
 /** One change of what is to be served. */
@@ -80,10 +80,14 @@ export class ResourceCache {
     this.#shelves = Object.fromEntries(resourceTypes.map(type => [type, shelf(type)])) as Record<ResourceType, Shelf>
   }
 
-  /** What is served under a name. A secret that nothing served requires is not: a client gets those its own configuration names (L10). */
-  get(type: ResourceType, name: string): Resource | undefined {
+  /**
+   * What is served under a name, at a place. A secret that nothing served requires is not: a client gets those its own configuration names
+   * (L10).
+   */
+  get(type: ResourceType, name: string, place?: Place): Resource | undefined {
     const resource = this.#shelves[type].resources.get(name)
-    return resource?.type === 'secret' && !this.#residents.needs(resource) ? undefined : resource
+    if (resource === undefined) return undefined
+    return resource.type === 'secret' && !this.#residents.needs(resource) ? undefined : variantAt(resource, place)
   }
 
   /** Numbers of names, shared by all streams. */
@@ -92,8 +96,8 @@ export class ResourceCache {
   }
 
   /** What a client gets that asks for everything of a type: all but what exists on demand, retired ones too. */
-  *all(type: ResourceType): Iterable<Resource> {
-    for (const resource of this.#shelves[type].resources.values()) if (!resource.onDemand) yield resource
+  *all(type: ResourceType, place?: Place): Iterable<Resource> {
+    for (const resource of this.#shelves[type].resources.values()) if (!resource.onDemand) yield variantAt(resource, place)
   }
 
   *counts(): Iterable<readonly [ResourceType, number]> {
@@ -249,6 +253,12 @@ function isWatched({ everyName, byName }: Shelf, name: string): boolean {
   return everyName.size > 0 || byName.has(name)
 }
 
+function variantAt(resource: Resource, place: Place | undefined): Resource {
+  return place === undefined || resource.forPlace === undefined ? resource : resource.forPlace(place)
+}
+
+/** Variants of equal resources are equal, if both have any. */
 function sameState(a: Resource, b: Resource): boolean {
-  return a.version === b.version && a.onDemand === b.onDemand && a.tentative === b.tentative
+  const placed = (a.forPlace === undefined) === (b.forPlace === undefined)
+  return placed && a.version === b.version && a.onDemand === b.onDemand && a.tentative === b.tentative
 }

@@ -75,7 +75,7 @@ export class Proxies implements ProxiesReader {
       for (const name of subscription?.knownNames() ?? []) {
         const sentVersion = subscription?.sentVersion(name)
         const ackedVersion = subscription?.acked(name)?.version
-        const current = stream.cache.get(type, name)
+        const current = stream.served(type, name)
         const currentVersion = current?.version
         const state =
           current !== undefined && subscription?.refuses(current) === true
@@ -97,7 +97,7 @@ export class Proxies implements ProxiesReader {
       for (const stream of streams) {
         for (const [type, { subscription, lastNack }] of stream.types) {
           for (const name of subscription.refusedNames) {
-            const refused = stream.cache.get(type, name)
+            const refused = stream.served(type, name)
             if (refused === undefined || !subscription.refuses(refused)) continue
             found.push({ nodeId, refused, acked: subscription.acked(name), text: lastNack?.text ?? '' })
           }
@@ -109,7 +109,7 @@ export class Proxies implements ProxiesReader {
 
   /** What is served to a client under a name now, in its view. */
   served(nodeId: string, type: ResourceType, name: string): Resource | undefined {
-    for (const stream of this.#proxies.get(nodeId)?.streams ?? []) return stream.cache.get(type, name)
+    for (const stream of this.#proxies.get(nodeId)?.streams ?? []) return stream.served(type, name)
     return undefined
   }
 

@@ -1,5 +1,6 @@
 import protobuf from 'protobufjs'
 import { decodeMessage } from './codec.ts'
+import type { Place } from './resource.ts'
 
 /** Who a client says it is; from the first message of a stream (xds.md C1). */
 export interface NodeIdentity {
@@ -8,6 +9,8 @@ export interface NodeIdentity {
   /** Name and version of the client program, such as `envoy 1.40.0`. */
   readonly userAgent: string
   readonly clientFeatures: readonly string[]
+  /** Undefined: it does not say where it is. */
+  readonly place: Place | undefined
 }
 
 /** What both protocols' requests have in common. */
@@ -101,11 +104,14 @@ function decodeNode(bytes: Uint8Array): NodeIdentity {
   const parts = build?.version
   const number =
     parts === undefined ? node['userAgentVersion'] : [parts['majorNumber'] ?? 0, parts['minorNumber'] ?? 0, parts['patch'] ?? 0].join('.')
+  const { region, zone } = (node['locality'] ?? {}) as { region?: unknown; zone?: unknown }
+  const place = { region: text(region), zone: text(zone) }
   return {
     id: text(node['id']),
     cluster: text(node['cluster']),
     userAgent: [text(node['userAgentName']), text(number)].join(' ').trim(),
     clientFeatures: Array.isArray(node['clientFeatures']) ? node['clientFeatures'].map(text) : [],
+    place: place.region === '' && place.zone === '' ? undefined : place,
   }
 }
 

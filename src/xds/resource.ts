@@ -7,6 +7,12 @@ export interface ResourceKey {
   readonly name: string
 }
 
+/** Where a client is, as its node says; '' where it does not say. */
+export interface Place {
+  readonly region: string
+  readonly zone: string
+}
+
 /**
  * One xDS resource: immutable, encoded once, shared by every stream (style.md, principle 9). Its version is a hash of its bytes, so
  * equal content means equal version, on every replica (xds.md C17).
@@ -24,6 +30,19 @@ export interface Resource extends ResourceKey {
    * keeps that until the resource is firm; everybody else takes it as it is.
    */
   readonly tentative: boolean
+  /**
+   * What a client at a place is sent in its stead; undefined: all are sent the same. It follows from the resource, so that equal resources
+   * have equal variants; places that are served alike have the same one (xds.md L9).
+   */
+  readonly forPlace: ((place: Place) => Resource) | undefined
+}
+
+/** How a resource differs by the place of who is sent it. Pure. */
+export interface Variants {
+  /** The part of a place that matters; undefined: none does, and the resource itself is served there. */
+  narrow(place: Place): Place | undefined
+  /** The bytes for a place that `narrow` gave. */
+  encode(place: Place): Buffer
 }
 
 const nothing: readonly ResourceKey[] = Object.freeze([])
@@ -37,27 +56,41 @@ export function makeResource(
   onDemand = false,
 ): Resource {
   const version = versionOf(bytes)
-  return Object.freeze({ type, name, bytes, version, requires, onDemand: onDemand || type === 'secret', tentative: false })
+  return Object.freeze({
+    type,
+    name,
+    bytes,
+    version,
+    requires,
+    onDemand: onDemand || type === 'secret',
+    tentative: false,
+    forPlace: undefined,
+  })
 }
 
 /** A resource that is encoded when somebody first reads its bytes or version: what no client watches costs nothing. `encode` is pure. */
-export function deferResource(type: ResourceType, name: string, encode: () => Buffer): Resource {
-  return new DeferredResource(type, name, encode, false)
+export function deferResource(type: ResourceType, name: string, encode: () => Buffer, variants?: Variants, onDemand = false): Resource {
+  return new DeferredResource({ type, name, onDemand, tentative: false }, encode, variants)
 }
 
 class DeferredResource implements Resource {
   readonly type: ResourceType
   readonly name: string
   readonly requires = nothing
-  readonly onDemand = false
+  readonly onDemand: boolean
   readonly tentative: boolean
+  readonly forPlace: Resource['forPlace']
+  readonly #variants: Variants | undefined
   /** What it is made of, then what was made of it. */
   #made: (() => Buffer) | { readonly bytes: Buffer; readonly version: string }
 
-  constructor(type: ResourceType, name: string, encode: () => Buffer, tentative: boolean) {
-    this.type = type
-    this.name = name
-    this.tentative = tentative
+  constructor(head: ResourceKey & Pick<Resource, 'onDemand' | 'tentative'>, encode: () => Buffer, variants: Variants | undefined) {
+    this.type = head.type
+    this.name = head.name
+    this.onDemand = head.onDemand
+    this.tentative = head.tentative
+    this.#variants = variants
+    this.forPlace = variants && placed(this, variants)
     this.#made = encode
   }
 
@@ -70,7 +103,8 @@ class DeferredResource implements Resource {
   }
 
   tentatively(): Resource {
-    return new DeferredResource(this.type, this.name, () => this.bytes, true)
+    const { type, name, onDemand } = this
+    return new DeferredResource({ type, name, onDemand, tentative: true }, () => this.bytes, this.#variants)
   }
 
   #make(): { readonly bytes: Buffer; readonly version: string } {
@@ -78,6 +112,24 @@ class DeferredResource implements Resource {
     const bytes = this.#made()
     this.#made = { bytes, version: versionOf(bytes) }
     return this.#made
+  }
+}
+
+/** Makes each variant once, when somebody at such a place first asks. */
+function placed(resource: Resource, { narrow, encode }: Variants): (place: Place) => Resource {
+  const made = new Map<string, Resource>()
+  return function at(place): Resource {
+    const id = JSON.stringify([place.region, place.zone])
+    let variant = made.get(id)
+    if (variant === undefined) {
+      const part = narrow(place)
+      if (part === undefined) variant = resource
+      else if (part.region === place.region && part.zone === place.zone)
+        variant = new DeferredResource(resource, () => encode(place), undefined)
+      else variant = at(part)
+      made.set(id, variant)
+    }
+    return variant
   }
 }
 

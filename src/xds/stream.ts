@@ -90,7 +90,7 @@ export class Stream implements Watcher {
     this.#gating = new Gating(
       {
         subscription: type => this.#types.get(type)?.subscription,
-        current: ({ type, name }) => cache.get(type, name),
+        current: ({ type, name }) => this.served(type, name),
         now: () => clock.now(),
         gaveUp: () => observer.bound?.('gating'),
       },
@@ -102,9 +102,9 @@ export class Stream implements Watcher {
     return this.#given.node
   }
 
-  /** What is served here. */
-  get cache(): ResourceCache {
-    return this.#given.cache
+  /** What is served here under a name, at the place of this client (L9). */
+  served(type: ResourceType, name: string): Resource | undefined {
+    return this.#given.cache.get(type, name, this.node.place)
   }
 
   get types(): ReadonlyMap<ResourceType, TypeState> {
@@ -275,8 +275,8 @@ export class Stream implements Watcher {
     if (view === undefined) {
       const { cache } = this.#given
       view = {
-        get: name => cache.get(type, name),
-        all: () => cache.all(type),
+        get: name => this.served(type, name),
+        all: () => cache.all(type, this.node.place),
         good: name => cache.good(type, name),
         held: resource => this.#gating.held(resource),
       }

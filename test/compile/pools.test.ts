@@ -101,6 +101,8 @@ t.test('bad input is named at its field and costs this pool alone', async t => {
       `mode: weighted, members: [{name: x, ${vm}, weight: 80}, {name: y, ${vm}, weight: 30}]`,
       /\[0\].weight: the weights of the members add up to 110/,
     ],
+    [`mode: weighted, locality: {prefer: zone}, members: [{${vm}}]`, /locality.prefer: zone does not go with mode weighted/],
+    [`members: [{${vm}}], locality: {prefer: region}`, /locality.prefer: expected one of zone, none/],
     [`mode: weighted, members: [{name: x, ${vm}, weight: 0}]`, /every member has weight 0/],
     [`members: [{${vm}, weight: 101}]`, /weight: expected a whole number from 0 to 100/],
     ['members: [{consul: {service: a, source: dc3}}]', /consul.source: there is no source "dc3"; did you mean "dc1" or "dc2"/],
@@ -131,6 +133,15 @@ t.test('bad input is named at its field and costs this pool alone', async t => {
 t.test('offline no source is known, so any may be meant', async t => {
   t.equal(statusOf('members: [{consul: {service: a, source: dc3}}]', {}), 'accepted')
   t.same(compiled([pool('members: [{consul: {service: a, source: dc3}}]')]).pools[0]?.members[0]?.sources, ['dc3'])
+})
+
+t.test('locality: zone is part of the rule, none is the default; neither is reported as unbuilt', async t => {
+  const rule = (more: string) => compiled([pool(`members: [{vm: {service: a}}]${more}`)], { sources }).pools[0]
+  t.equal(rule(', locality: {prefer: zone}')?.preferZone, true)
+  t.strictSame(rule(', locality: {prefer: none}'), rule(''))
+  const round = new Round({ sources })
+  round.apply(pool('members: [{vm: {service: a}}], locality: {prefer: zone}'))
+  t.same(round.store.statuses()[0]?.unsupported, [])
 })
 
 t.test('a pool that turned bad goes on as it last was; two of one name: the first counts', async t => {

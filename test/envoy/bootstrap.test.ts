@@ -37,6 +37,8 @@ t.test('everything but the control plane itself comes over one ADS stream of the
 t.test('the node, the control plane and the loopback admin page are those of the options', async t => {
   const made = bootstrap(plain)
   t.same(at(made, 'node'), { id: 'edge-1', cluster: 'edge' })
+  t.same(at(bootstrap({ ...plain, zone: 'a' }), 'node', 'locality'), { zone: 'a' })
+  t.same(at(bootstrap({ ...plain, zone: 'a', region: 'r' }), 'node', 'locality'), { region: 'r', zone: 'a' })
   t.same(at(made, 'admin', 'address', 'socket_address'), { address: '127.0.0.1', port_value: 19000 })
   const cluster = at(made, 'static_resources', 'clusters', 0)
   t.equal(at(cluster, 'type'), 'STATIC')
@@ -72,6 +74,8 @@ t.test('a bad option is refused by its name', async t => {
     ['--node-id: must not be empty', { nodeId: ' ' }],
     ['--node-id: must not hold control characters', { nodeId: 'a\nb' }],
     ['--cluster: must not be empty', { cluster: '' }],
+    ['--zone: must not be empty', { zone: '' }],
+    ['--region: must not be empty', { region: ' ' }],
     ['--xds: must not be empty', { xds: { host: '', port: 1 } }],
     ['--xds: 0.0.0.0 is an address to listen on', { xds: { host: '0.0.0.0', port: 1 } }],
     ['--xds: the port must be 1 to 65535, not 65536', { xds: { host: 'a', port: 65_536 } }],

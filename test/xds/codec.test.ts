@@ -118,6 +118,7 @@ t.test('requests are decoded as the codec writes them', t => {
     node: {
       id: 'e-1',
       cluster: 'edge',
+      locality: { region: 'r', zone: 'a' },
       userAgentName: 'envoy',
       userAgentBuildVersion: { version: { majorNumber: 1, minorNumber: 40, patch: 0 } },
       clientFeatures: ['x', 'y'],
@@ -127,7 +128,7 @@ t.test('requests are decoded as the codec writes them', t => {
     responseNonce: 'n1',
     errorDetail: { code: 13, message: 'no' },
   }
-  const node = { id: 'e-1', cluster: 'edge', userAgent: 'envoy 1.40.0', clientFeatures: ['x', 'y'] }
+  const node = { id: 'e-1', cluster: 'edge', userAgent: 'envoy 1.40.0', clientFeatures: ['x', 'y'], place: { region: 'r', zone: 'a' } }
   const base = { node, typeUrl: 'type/T', nonce: 'n1', error: { code: 13, message: 'no' } }
   t.same(
     decodeSotwRequest(

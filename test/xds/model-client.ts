@@ -55,7 +55,7 @@ export class ModelClient {
       ...given,
       observer: { written: () => undefined, acked: () => undefined, nacked: () => undefined },
       noncePrefix: 'n',
-      node: { id: 'model', cluster: '', userAgent: '', clientFeatures: [] },
+      node: { id: 'model', cluster: '', userAgent: '', clientFeatures: [], place: undefined },
       fault: () => undefined,
       cut: (_, text) => {
         throw new Error(text)

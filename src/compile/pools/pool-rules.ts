@@ -53,6 +53,7 @@ export function poolRule(pool: Pool, sources: readonly KnownSource[] | undefined
     service: serviceKey(manifest.namespace, manifest.name),
     mode,
     members,
+    ...(spec.locality?.prefer === 'zone' ? { preferZone: true } : {}),
     drainSeconds: spec.drainSeconds ?? defaultDrainSeconds,
     ...(spec.guards === undefined ? {} : { guards: spec.guards }),
   }

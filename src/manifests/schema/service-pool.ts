@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { poolModes } from '../../model/pool-rule.ts'
-import { choice, closed, filled, later, port, textMap } from './fields.ts'
+import { choice, closed, filled, port, textMap } from './fields.ts'
 import { healthChecks } from './mapping-upstream.ts'
 
 const seconds = (most: number, description: string) => Type.Integer({ minimum: 0, maximum: most, description })
@@ -54,7 +54,7 @@ export const servicePoolSchema = Type.Object(
     panicThreshold: Type.Optional(Type.Integer({ minimum: 0, maximum: 100, description: 'percent' })),
     drainSeconds: Type.Optional(seconds(86_400, 'how long a removed endpoint stays as draining')),
     slowStartSeconds: Type.Optional(seconds(86_400, 'how long a new endpoint takes to get its full share')),
-    locality: Type.Optional(Type.Object({ prefer: later(choice('zone', 'none')) }, closed)),
+    locality: Type.Optional(Type.Object({ prefer: Type.Optional(choice('zone', 'none')) }, closed)),
     subsets: Type.Optional(Type.Array(Type.Object({ name: filled(), match: textMap(), fallback: Type.Optional(filled()) }, closed))),
     guards: Type.Optional(
       Type.Object(

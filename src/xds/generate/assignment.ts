@@ -2,7 +2,8 @@ import type { AssignmentSpec } from '../../ir/assignment.ts'
 import type { Health } from '../../model/health.ts'
 import type { PoolMode } from '../../model/pool-rule.ts'
 import type { PoolEndpoint, PoolView } from '../../table/reader.ts'
-import { deferResource, type Resource } from '../resource.ts'
+import { deferResource, type Place, type Resource, type Variants } from '../resource.ts'
+import { narrowPlace } from './distance.ts'
 import { encodeAssignment, type LbEndpoint, type LbLocality } from './encode-assignment.ts'
 import { isLastResort, needsLastResort } from './last-resort.ts'
 import { type RankedLocality, rankLocalities } from './rank-localities.ts'
@@ -19,7 +20,7 @@ const maxWeightSum = 0xffff_ffff
  * Percent by which a priority or locality may be short of healthy endpoints before a part of its requests goes elsewhere. In `priority`
  * Envoy's own 140: the next level helps out once fewer than 72 % are healthy. `failover` and `weighted` hold on while one in a thousand is
  * healthy: the next member only when this one is empty, and the shares that were asked for (reference/discovery.md 1.5, 1.6). In a union
- * there is nowhere else to go.
+ * there is nowhere else to go, unless it prefers zones: those are levels, too.
  */
 const overprovisioning: Readonly<Record<PoolMode, number | undefined>> = {
   union: undefined,
@@ -32,24 +33,33 @@ const overprovisioning: Readonly<Record<PoolMode, number | undefined>> = {
  * The ClusterLoadAssignment of one cluster. Endpoints that get no traffic are in it with their state, because leaving them out would
  * break Envoy's panic and priority arithmetic; tags and metadata are not, so that their change pushes nothing. An unknown pool gives an
  * assignment without endpoints: silence would hold up the cluster's warming (xds.md O5). Equal pools give equal bytes. It is encoded when
- * somebody reads it: pools that no client watches cost nothing, however often they change.
+ * somebody reads it: pools that no client watches cost nothing, however often they change. A pool that prefers zones has a variant per
+ * place that it has endpoints in.
  */
 export function generateAssignment(spec: AssignmentSpec, pool: PoolView | undefined): Resource {
-  return deferResource('endpoint', spec.name, () => {
-    const { localities, overprovisioning } = assignmentOf(spec, pool)
+  const encode = (place?: Place): Buffer => {
+    const { localities, overprovisioning } = assignmentOf(spec, pool, place)
     return encodeAssignment(spec.name, localities, overprovisioning)
-  })
+  }
+  return deferResource('endpoint', spec.name, encode, assignmentVariants(spec, pool, encode))
 }
 
-/** What an assignment says, before it is encoded. `overprovisioning` in percent; undefined: Envoy's own. */
+/** Those of a pool that prefers zones; undefined: all clients are sent the same. */
+export function assignmentVariants(spec: AssignmentSpec, pool: PoolView | undefined, encode: Variants['encode']): Variants | undefined {
+  if (pool?.rule?.preferZone !== true) return undefined
+  return { narrow: place => narrowPlace(selectEndpoints(pool, spec), place), encode }
+}
+
+/** What an assignment says at a place, before it is encoded. `overprovisioning` in percent; undefined: Envoy's own. */
 export function assignmentOf(
   spec: AssignmentSpec,
   pool: PoolView | undefined,
+  place?: Place,
 ): { readonly localities: readonly LbLocality[]; readonly overprovisioning: number | undefined } {
   const mode = pool?.mode ?? 'union'
   const endpoints = selectEndpoints(pool, spec)
   const given = { probed: spec.probed === true, desperate: needsLastResort(endpoints) }
-  const localities = rankLocalities(endpoints, mode === 'weighted', spec.subset).map(one => lbLocality(one, given))
+  const localities = rankLocalities(endpoints, mode === 'weighted', spec.subset, place).map(one => lbLocality(one, given))
   // A subset gives way to the next step as a member does to the next one.
   return { localities, overprovisioning: spec.subset === undefined ? overprovisioning[mode] : overprovisioning.failover }
 }

@@ -3,7 +3,8 @@ import type { Locality } from '../../model/endpoint.ts'
 import type { Health } from '../../model/health.ts'
 import type { PoolView } from '../../table/reader.ts'
 import { encodeMessage, type PlainMessage } from '../codec.ts'
-import { makeResource, type Resource } from '../resource.ts'
+import { deferResource, makeResource, type Place, type Resource } from '../resource.ts'
+import { assignmentVariants } from './assignment.ts'
 import { type RankedLocality, rankLocalities } from './rank-localities.ts'
 import { selectEndpoints } from './select-endpoints.ts'
 import { servedHealth } from './served-health.ts'
@@ -16,26 +17,31 @@ const maxWeightSum = 0xffff_ffff
  * be it nameless; they use nothing but healthy endpoints, so degraded ones are healthy ones of a lower priority and all others are left out.
  */
 export function generateGrpcAssignment(spec: AssignmentSpec, pool: PoolView | undefined): Resource {
+  const encode = (place?: Place): Buffer => encoded(spec.name, assignedTo(spec, pool, place))
+  return deferResource('endpoint', spec.name, encode, assignmentVariants(spec, pool, encode), true)
+}
+
+function assignedTo(spec: AssignmentSpec, pool: PoolView | undefined, place: Place | undefined): readonly PlainMessage[] {
   // Clusters of gRPC clients have no checks of their own.
   const having = (one: RankedLocality, ...wanted: readonly Health[]) =>
     one.endpoints.filter(endpoint => wanted.includes(servedHealth(endpoint, false)))
-  const ranked = rankLocalities(selectEndpoints(pool, spec), pool?.mode === 'weighted', spec.subset)
+  const ranked = rankLocalities(selectEndpoints(pool, spec), pool?.mode === 'weighted', spec.subset, place)
   const ranks = [...Map.groupBy(ranked, one => one.priority).values()].flatMap(level => [
     level.map(one => ({ ...one, endpoints: having(one, 'healthy', 'unknown') })),
     level.map(one => ({ ...one, endpoints: having(one, 'degraded') })),
   ])
   const filled = ranks.map(rank => rank.filter(one => one.endpoints.length > 0)).filter(rank => rank.length > 0)
-  return made(spec.name, filled.flatMap(ofRank))
+  return filled.flatMap(ofRank)
 }
 
 /** The assignment of an upstream that is one address. */
 export function fixedAssignment(name: string, address: string, port: number): Resource {
-  return made(name, [locality({ region: '', zone: '', subzone: '' }, 0, [lbEndpoint(address, port, 1)], 1)])
+  const only = locality({ region: '', zone: '', subzone: '' }, 0, [lbEndpoint(address, port, 1)], 1)
+  return makeResource('endpoint', name, encoded(name, [only]), [], true)
 }
 
-function made(name: string, endpoints: readonly PlainMessage[]): Resource {
-  const message = { clusterName: name, endpoints }
-  return makeResource('endpoint', name, encodeMessage('envoy.config.endpoint.v3.ClusterLoadAssignment', message), [], true)
+function encoded(clusterName: string, endpoints: readonly PlainMessage[]): Buffer {
+  return encodeMessage('envoy.config.endpoint.v3.ClusterLoadAssignment', { clusterName, endpoints })
 }
 
 /** The localities of one priority: weighted by their share where they have one, else by what their endpoints weigh. */
