@@ -116,16 +116,16 @@ class DeferredResource implements Resource {
 }
 
 /** Makes each variant once, when somebody at such a place first asks. */
-function placed(resource: Resource, { narrow, encode }: Variants): (place: Place) => Resource {
+function placed(resource: Resource, variants: Variants): (place: Place) => Resource {
   const made = new Map<string, Resource>()
   return function at(place): Resource {
     const id = JSON.stringify([place.region, place.zone])
     let variant = made.get(id)
     if (variant === undefined) {
-      const part = narrow(place)
+      const part = variants.narrow(place)
       if (part === undefined) variant = resource
       else if (part.region === place.region && part.zone === place.zone)
-        variant = new DeferredResource(resource, () => encode(place), undefined)
+        variant = new DeferredResource(resource, () => variants.encode(place), undefined)
       else variant = at(part)
       made.set(id, variant)
     }

@@ -86,7 +86,7 @@ export class Stream implements Watcher {
 
   constructor(given: StreamGiven) {
     this.#given = given
-    const { cache, clock, observer } = given
+    const { clock, observer } = given
     this.#gating = new Gating(
       {
         subscription: type => this.#types.get(type)?.subscription,
