@@ -38,9 +38,12 @@ export function compilePools(
     } else for (const finding of rule) report.refuse(pool, finding)
   }
   for (const pool of pools) {
-    const rule = made.get(serviceKey(pool.manifest.namespace, pool.manifest.name))?.rule
-    for (const member of rule?.members ?? [])
+    const own = serviceKey(pool.manifest.namespace, pool.manifest.name)
+    for (const member of made.get(own)?.rule.members ?? []) {
+      // The pool itself makes its own name known, so nothing can be said of a member of that name.
+      if (member.services.includes(own)) continue
       for (const text of memberNotices(member, others(made, pool), sources === undefined ? undefined : known)) report.notice(pool, text)
+    }
   }
   return made
 }
