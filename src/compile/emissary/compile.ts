@@ -33,7 +33,7 @@ import { compileHttpServices } from './services/http-services.ts'
 import { routeServices } from './services/route-services.ts'
 import { Originations } from './tls/origination.ts'
 import { Secrets } from './tls/secrets.ts'
-import { contextTermination, fallbackTermination, terminationOf } from './tls/termination.ts'
+import { contextTermination, fallbackTermination, noteContexts, terminationOf } from './tls/termination.ts'
 import { compileTcpMappings } from './tcp-mappings.ts'
 
 /**
@@ -172,6 +172,7 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
     trustedHops: module.config.xff_num_trusted_hops ?? 0,
     report,
   })
+  noteContexts(contexts, secrets, report)
   for (const [secret, text] of secrets.notices) report.notice(secret, text)
   for (const route of adoption.orphans) report.unserve(route.mapping, orphanText(route, input.hostsDeclared))
   noteHosts(hostObjects, nodes, listeners, report)

@@ -41,13 +41,17 @@ export class Secrets {
    * @param name may be `name.namespace` where `namespacing` is on and there is no Secret of the whole name
    */
   certificate(name: string, namespace: string, namespacing: boolean): SecretRef {
-    const secret = this.#find(name, namespace, namespacing)
-    if (typeof secret === 'string') return { problem: secret }
-    const { [secretKeys.chain]: chain, [secretKeys.key]: key } = secret.spec.data
-    if (chain === undefined || key === undefined)
-      return { problem: `${refText(secret.manifest.ref)} has no ${chain === undefined ? secretKeys.chain : secretKeys.key}` }
+    const found = this.#pair(name, namespace, namespacing)
+    if (typeof found === 'string') return { problem: found }
+    const { secret, chain, key } = found
     this.#noteExpiry(secret, chain)
     return this.#use({ kind: 'certificate', name: `certificate|${placeOf(secret)}`, certificateChain: chain.reveal(), privateKey: key })
+  }
+
+  /** Why there is no such certificate, or undefined; it is not given to Envoys for that. */
+  certificateProblem(name: string, namespace: string, namespacing: boolean): string | undefined {
+    const found = this.#pair(name, namespace, namespacing)
+    return typeof found === 'string' ? found : undefined
   }
 
   /** Authorities, from `ca.crt` or else `tls.crt`, with those they took back. `required`: the Secret says that clients must show one. */
@@ -72,6 +76,14 @@ export class Secrets {
 
   validationFile(trustedCaFile: string): SecretRef {
     return this.#use({ kind: 'validation-file', name: `validation-file|${trustedCaFile}`, trustedCaFile })
+  }
+
+  #pair(name: string, namespace: string, namespacing: boolean) {
+    const secret = this.#find(name, namespace, namespacing)
+    if (typeof secret === 'string') return secret
+    const { [secretKeys.chain]: chain, [secretKeys.key]: key } = secret.spec.data
+    if (chain !== undefined && key !== undefined) return { secret, chain, key }
+    return `${refText(secret.manifest.ref)} has no ${chain === undefined ? secretKeys.chain : secretKeys.key}`
   }
 
   #find(name: string, namespace: string, namespacing: boolean): Checked<'Secret'> | string {

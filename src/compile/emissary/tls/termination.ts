@@ -2,6 +2,7 @@ import type { IrTermination } from '../../../ir/route-table.ts'
 import type { TlsOptions } from '../../../manifests/check-tls.ts'
 import { withoutPort } from '../../../manifests/check-host.ts'
 import type { Checked } from '../../../manifests/checked-object.ts'
+import type { Report } from '../report.ts'
 import type { SecretRef, Secrets } from './secrets.ts'
 
 /** The Secret of Emissary that serves every name where nothing else does. */
@@ -35,6 +36,16 @@ export function contextTermination(host: string, contexts: readonly Checked<'TLS
   const { spec, manifest } = context
   const made = withOptions(certificate.name, spec, manifest.namespace, spec.secret_namespacing ?? true, secrets)
   return 'problem' in made ? undefined : made
+}
+
+/** Says of TLSContexts whose certificate cannot be had that no TLS is made with them, also where nothing uses them yet. */
+export function noteContexts(contexts: readonly Checked<'TLSContext'>[], secrets: Secrets, report: Report): void {
+  for (const context of contexts) {
+    const { spec, manifest } = context
+    if (spec.secret === undefined) continue
+    const problem = secrets.certificateProblem(spec.secret, manifest.namespace, spec.secret_namespacing ?? true)
+    if (problem !== undefined) report.notice(context, `spec.secret: ${problem}; no TLS is begun or ended with it`)
+  }
 }
 
 function withOptions(
