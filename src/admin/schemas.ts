@@ -173,6 +173,7 @@ export const proxyBody = Type.Object({
   cluster: Type.String(),
   version: Type.String(),
   address: Type.String(),
+  locality: Type.Object({ region: Type.String(), zone: Type.String() }, { description: 'where it says it is; "": it does not' }),
   connectedAt: time('start of its first open stream'),
   disconnectedAt: time('end of its last stream'),
   streams: Type.Integer(),

@@ -26,6 +26,7 @@ const view: View<ProxyBody> = {
     })),
     { head: 'CLUSTER', value: proxy => proxy.cluster, wide: true },
     { head: 'ADDRESS', value: proxy => proxy.address, wide: true },
+    { head: 'ZONE', value: proxy => [proxy.locality.region, proxy.locality.zone].filter(part => part !== '').join('/'), wide: true },
     { head: 'PROTOCOL', value: proxy => [...new Set(proxy.types.map(one => one.protocol))].join(','), wide: true },
     { head: 'PENDING', value: proxy => proxy.types.reduce((sum, one) => sum + one.pending, 0), wide: true },
     { head: 'NACKS', value: proxy => proxy.types.reduce((sum, one) => sum + one.nacked, 0), wide: true },

@@ -31,7 +31,15 @@ export class Proxies implements ProxiesReader {
     this.#forgetOld()
     const now = this.#wall()
     const known = this.#proxies.get(node.id)
-    const last = { nodeId: node.id, cluster: node.cluster, version: node.userAgent, address, connectedAt: now, types: [] }
+    const last = {
+      nodeId: node.id,
+      cluster: node.cluster,
+      version: node.userAgent,
+      address,
+      place: node.place,
+      connectedAt: now,
+      types: [],
+    }
     if (known === undefined || known.disconnectedAt !== undefined) {
       this.#proxies.delete(node.id)
       this.#proxies.set(node.id, { streams: new Set([stream]), connectedAt: now, disconnectedAt: undefined, last })

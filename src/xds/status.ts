@@ -1,4 +1,4 @@
-import type { Resource } from './resource.ts'
+import type { Place, Resource } from './resource.ts'
 import type { ResourceType } from './type-urls.ts'
 
 /** What one Envoy has of one type, over all its streams. */
@@ -24,6 +24,8 @@ export interface ProxyStatus {
   readonly cluster: string
   readonly version: string
   readonly address: string
+  /** Where it says it is. */
+  readonly place: Place | undefined
   readonly connectedAt: number
   readonly disconnectedAt: number | undefined
   readonly streams: number

@@ -205,6 +205,7 @@ const proxyStatus: ProxyStatus = {
   cluster: 'edge',
   version: '1.40.0',
   address: '10.0.0.50:1',
+  place: undefined,
   connectedAt: at - 3_600_000,
   disconnectedAt: undefined,
   streams: 1,

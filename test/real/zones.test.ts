@@ -90,6 +90,11 @@ t.test('L9 locality.prefer: zone: an Envoy uses its own zone, the rest when that
   await ill()
   await expect('all are well again', '1 2', '3')
 
+  const { items } = await stage.api<{ items: readonly { nodeId: string; locality: object }[] }>('/api/v1/proxies')
+  t.match(
+    items.filter(one => one.nodeId.startsWith('in-')),
+    zones.map(zone => ({ nodeId: `in-${zone}`, locality: { region: 'r1', zone } })),
+  )
   type Explanation = { readonly steps: readonly { readonly text: string }[] }
   const { steps } = await stage.api<Explanation>(`/api/v1/services/default/web/explain?address=127.0.0.1:${String(backends[2]?.port)}`)
   t.match(steps.map(step => step.text).join('\n'), /Envoys of zone b use it first; the others use what is nearer to them first/)

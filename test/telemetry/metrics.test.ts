@@ -60,6 +60,7 @@ t.test('every metric of interface.md is there under its name', async t => {
           cluster: '',
           version: '',
           address: '',
+          place: undefined,
           connectedAt: 0,
           disconnectedAt: undefined,
           streams: 2,

@@ -10,6 +10,7 @@ export function proxyBodyOf(proxy: ProxyStatus, now: number): ProxyBody {
     cluster: proxy.cluster,
     version: proxy.version,
     address: proxy.address,
+    locality: { region: proxy.place?.region ?? '', zone: proxy.place?.zone ?? '' },
     connectedAt: isoTime(proxy.connectedAt),
     disconnectedAt: isoTime(proxy.disconnectedAt),
     streams: proxy.streams,
