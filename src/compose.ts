@@ -41,6 +41,7 @@ import { createMetrics } from './telemetry/metrics.ts'
 import { version } from './version.ts'
 import { ResourceCache } from './xds/cache.ts'
 import { generateAssignment } from './xds/generate/assignment.ts'
+import { servedHealth } from './xds/generate/served-health.ts'
 import { selectEndpoints } from './xds/generate/select-endpoints.ts'
 import { createXdsServer } from './xds/server.ts'
 
@@ -277,6 +278,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
       routeTable: () => reconciler.routeTable,
       dynamicAssignments: () => onDemand.assignments,
       select: selectEndpoints,
+      told: servedHealth,
       leases,
       overrides: operate.overrides,
       ledger: operate.ledger,

@@ -1,5 +1,6 @@
 import type { PoolMember } from '../model/pool-rule.ts'
 import { isAt, levelsOf, type PoolEndpoint, type PoolView, priorityOf, whyNotMember } from '../table/reader.ts'
+import type { Refusal } from '../xds/status.ts'
 import { isServed } from './bodies/endpoint.ts'
 import type { AdminReaders } from './readers.ts'
 import type { Explanation } from './schemas.ts'
@@ -86,9 +87,14 @@ function portText({ port }: PoolMember, endpoint: PoolEndpoint): string {
   return `it wants port ${String(port)}, this is ${has} of an instance with several ports`
 }
 
-/** How far the Envoys are, in one sentence: `sent to 3 of 4 Envoys, acknowledged by 2, rejected by edge-2`. */
-export function deliverySteps(delivery: Explanation['delivery']): readonly Step[] {
-  if (delivery.length === 0) return []
+/** How far the Envoys are, in one sentence: `sent to 3 of 4 Envoys, acknowledged by 2, rejected by edge-2`; and what those that reject it say. */
+export function deliverySteps(delivery: Explanation['delivery'], refusals: readonly Refusal[]): readonly Step[] {
+  const refused = refusals.map(({ nodeId, refused: { type, name }, text }) => ({
+    code: 'rejected',
+    text: `${nodeId} rejects ${type} ${name}: ${text}`,
+    data: { nodeId, type, name },
+  }))
+  if (delivery.length === 0) return refused
   const nodes = Map.groupBy(delivery, one => one.nodeId)
   const having = (test: (one: Explanation['delivery'][number]) => boolean) =>
     [...nodes].filter(([, list]) => list.some(test)).map(([nodeId]) => nodeId)
@@ -103,5 +109,8 @@ export function deliverySteps(delivery: Explanation['delivery']): readonly Step[
     ...(rejected.length === 0 ? [] : [`rejected by ${rejected.join(', ')}`]),
     ...(gone.length === 0 ? [] : [`not connected: ${gone.join(', ')}`]),
   ]
-  return [{ code: 'delivery', text: parts.join(', '), data: { envoys: nodes.size, sent, acknowledged, rejected, disconnected: gone } }]
+  return [
+    { code: 'delivery', text: parts.join(', '), data: { envoys: nodes.size, sent, acknowledged, rejected, disconnected: gone } },
+    ...refused,
+  ]
 }

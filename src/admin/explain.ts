@@ -1,12 +1,16 @@
 import ipaddr from 'ipaddr.js'
 import type { PortSelector } from '../ir/assignment.ts'
+import { assignmentSpecs } from '../ir/assignment-specs.ts'
+import type { Health } from '../model/health.ts'
 import { nearest } from '../model/nearest.ts'
 import type { ServiceKey } from '../model/service-key.ts'
 import type { SourceStatus } from '../discovery/status.ts'
 import { type Evidence, isAt, type PoolEndpoint, type PoolView } from '../table/reader.ts'
-import { addressText, isServed, rounded } from './bodies/endpoint.ts'
+import type { Refusal } from '../xds/status.ts'
+import { addressText, isServed } from './bodies/endpoint.ts'
 import { clustersByService, type ServiceCluster } from './bodies/service.ts'
 import { deliverySteps, nearSteps, outsideSteps, placeSteps, ruleSteps } from './explain-pool.ts'
+import { guardSteps, leftOutOf, leftOutStep, reasonsSince, reasonText, type Since, sourceSteps } from './explain-sources.ts'
 import { invalid } from './problem.ts'
 import type { AdminReaders } from './readers.ts'
 import type { Explanation } from './schemas.ts'
@@ -33,24 +37,30 @@ export function parseAddress(text: string, where = 'query parameter'): { readonl
  * Why an address is, or is not, an endpoint of a service that gets requests: what every source says, what the merge made of it (its own
  * reasons, not a second opinion), which clusters take it, and how far each Envoy is.
  */
-export function explain(service: ServiceKey, at: { readonly address: string; readonly port: number }, readers: AdminReaders): Explanation {
+export async function explain(
+  service: ServiceKey,
+  at: { readonly address: string; readonly port: number },
+  readers: AdminReaders,
+): Promise<Explanation> {
+  const since = await reasonsSince(readers, service, find(readers.table.pool(service), at))
+  // The table may have changed meanwhile: what follows is of one moment.
   const pool = readers.table.pool(service)
   const statuses = readers.sources.statuses()
-  const found = (pool?.endpoints ?? []).filter(one => isAt(one, at))
-  // TCP and UDP may share the port; Envoy's clusters are TCP.
-  const endpoint = found.find(one => one.protocol === 'tcp') ?? found[0]
+  const endpoint = find(pool, at)
   const clusters = clustersByService(readers).get(service) ?? []
   const steps: Step[] = []
   const done = (verdict: Explanation['verdict'], text: string): Explanation => {
     const arrived = delivery(clusters, readers)
-    return { service, ...at, verdict, text, steps: [...steps, ...deliverySteps(arrived)], delivery: arrived }
+    return { service, ...at, verdict, text, steps: [...steps, ...deliverySteps(arrived, refusalsOf(clusters, readers))], delivery: arrived }
   }
   const here = `${addressText(at)} of ${service}`
+  const bases = [...new Set([service, ...readers.table.basesOf(service)])]
+  const leftOut = leftOutOf(bases, at, readers)
 
   if (pool === undefined) {
     steps.push(unknownService(service, readers), ...statuses.flatMap(status => sourceSteps(status)))
-    steps.push(...elsewhere(service, at, readers))
-    return done('absent', `${here} is absent: no source knows the service`)
+    steps.push(...leftOut.map(leftOutStep), ...elsewhere(service, at, readers))
+    return done('absent', `${here} is absent: ${leftOut[0]?.text ?? 'no source knows the service'}`)
   }
   steps.push({
     code: 'service-known',
@@ -67,21 +77,38 @@ export function explain(service: ServiceKey, at: { readonly address: string; rea
       steps.push(...outside)
       return done('absent', `${here} is absent: no member of the ServicePool takes it`)
     }
-    steps.push(...absentSteps(pool, at, statuses), ...elsewhere(service, at, readers))
-    return done('absent', `${here} is absent: no source names this address for the service`)
+    steps.push(...absentSteps(pool, at, statuses), ...leftOut.map(leftOutStep), ...elsewhere(service, at, readers))
+    return done('absent', `${here} is absent: ${leftOut[0]?.text ?? 'no source knows this address of the service'}`)
   }
-  for (const evidence of endpoint.evidence) steps.push(...evidenceSteps(evidence, statuses))
-  steps.push(...mergeSteps(endpoint), ...placeSteps(pool, endpoint), ...nearSteps(pool, endpoint))
-  const takers = clusters.filter(cluster => {
+  for (const evidence of endpoint.evidence) steps.push(...evidenceSteps(evidence, statuses, since))
+  if (since.problem !== undefined) steps.push({ code: 'ledger-unusable', text: `since when is not known: ${since.problem}`, data: {} })
+  steps.push(
+    ...guardSteps(endpoint, bases, readers),
+    ...mergeSteps(endpoint, since),
+    ...placeSteps(pool, endpoint),
+    ...nearSteps(pool, endpoint),
+  )
+  const specs = assignmentSpecs(readers.routeTable().clusters)
+  const takers = clusters.flatMap(cluster => {
     const taken = readers.select(pool, cluster.assignment).find(one => isAt(one, at))
-    steps.push(clusterStep(cluster, endpoint, taken))
-    return taken !== undefined
+    const told = taken === undefined ? undefined : readers.told(taken, specs.get(cluster.assignment.name)?.probed === true)
+    steps.push(taken === undefined || told === undefined ? skippedStep(cluster, pool, endpoint) : takenStep(cluster, taken, told))
+    return told === undefined ? [] : told
   })
-  if (!isServed(endpoint)) return done('withheld', `${here} gets no requests: it is ${stateText(endpoint)}${whyText(endpoint)}`)
+  if (!isServed(endpoint)) return done('withheld', `${here} gets no requests: it is ${stateText(endpoint)}${whyText(endpoint, since)}`)
   if (takers.length > 0)
-    return done('served', `${here} gets requests: it is ${stateText(endpoint)}, and ${count(takers.length, 'cluster')} use it`)
+    return done(
+      'served',
+      `${here} gets requests: it is ${toldText(endpoint, takers)}${doubtText(endpoint, since)}, and ${count(takers.length, 'cluster')} use it`,
+    )
   if (clusters.length === 0) steps.push({ code: 'no-cluster', text: 'no route names this service, so no Envoy is told of it', data: {} })
   return done('unrouted', `${here} is ${stateText(endpoint)}, but no cluster takes it`)
+}
+
+/** TCP and UDP may share the port; Envoy's clusters are TCP. */
+function find(pool: PoolView | undefined, at: { readonly address: string; readonly port: number }): PoolEndpoint | undefined {
+  const found = (pool?.endpoints ?? []).filter(one => isAt(one, at))
+  return found.find(one => one.protocol === 'tcp') ?? found[0]
 }
 
 function unknownService(service: ServiceKey, readers: AdminReaders): Step {
@@ -93,16 +120,11 @@ function unknownService(service: ServiceKey, readers: AdminReaders): Step {
   return { code: 'service-unknown', text: `no source has ever named the service ${service}${hint}`, data: { near } }
 }
 
-/** What is wrong with a source, if anything: a dead source is the usual reason why something is missing. */
-function sourceSteps(status: SourceStatus): readonly Step[] {
-  const data = { state: status.state, ageSeconds: rounded(status.ageSeconds), error: status.error ?? null }
-  if (status.state === 'live' && status.error === undefined) return []
-  const age = status.ageSeconds === undefined ? 'never read' : `last read ${Math.round(status.ageSeconds)} s ago`
-  const error = status.error === undefined ? '' : `: ${status.error.text}`
-  return [{ code: `source-${status.state}`, source: status.name, text: `${status.name} is ${status.state} (${age})${error}`, data }]
-}
-
-function evidenceSteps({ source, sourceType, group, endpoint }: Evidence, statuses: readonly SourceStatus[]): readonly Step[] {
+function evidenceSteps(
+  { source, sourceType, group, endpoint }: Evidence,
+  statuses: readonly SourceStatus[],
+  since: Since,
+): readonly Step[] {
   const port = endpoint.portName === '' ? '' : `, port "${endpoint.portName}"`
   const step: Step = {
     code: 'evidence',
@@ -117,16 +139,18 @@ function evidenceSteps({ source, sourceType, group, endpoint }: Evidence, status
       portName: endpoint.portName,
     },
   }
-  const reasons = endpoint.reasons.map(({ code, text }) => ({ code, source, text, data: {} }))
+  const reasons = endpoint.reasons.map(reason => ({ code: reason.code, source, text: reasonText(reason, since), data: {} }))
   const status = statuses.find(one => one.name === source)
   return [step, ...reasons, ...(status === undefined ? [] : sourceSteps(status))]
 }
 
 /** What the merge added to the evidence. */
-function mergeSteps(endpoint: PoolEndpoint): readonly Step[] {
+function mergeSteps(endpoint: PoolEndpoint, since: Since): readonly Step[] {
   const known = new Set(endpoint.evidence.flatMap(one => one.endpoint.reasons))
   return [
-    ...endpoint.reasons.filter(reason => !known.has(reason)).map(({ code, text }) => ({ code, text, data: {} })),
+    ...endpoint.reasons
+      .filter(reason => !known.has(reason))
+      .map(reason => ({ code: reason.code, text: reason.code === 'merged' ? reason.text : reasonText(reason, since), data: {} })),
     {
       code: 'decided',
       source: endpoint.winner.source,
@@ -136,11 +160,38 @@ function mergeSteps(endpoint: PoolEndpoint): readonly Step[] {
   ]
 }
 
-function clusterStep({ name, assignment, origins }: ServiceCluster, endpoint: PoolEndpoint, taken: PoolEndpoint | undefined): Step {
-  const data = { cluster: name, assignment: assignment.name, port: assignment.port, members: assignment.members, origins }
-  const from = origins.length === 0 ? '' : ` (${origins.join(', ')})`
-  if (taken !== undefined) return { code: 'cluster-takes', text: `cluster ${name}${from} takes it as ${stateText(taken)}`, data }
-  return { code: 'cluster-skips', text: `cluster ${name}${from} does not take it: ${whySkipped(assignment, endpoint)}`, data }
+function clusterData({ name, assignment, origins }: ServiceCluster): Step['data'] {
+  return { cluster: name, assignment: assignment.name, port: assignment.port, members: assignment.members, origins }
+}
+
+function clusterText({ name, origins }: ServiceCluster): string {
+  return `cluster ${name}${origins.length === 0 ? '' : ` (${origins.join(', ')})`}`
+}
+
+function takenStep(cluster: ServiceCluster, taken: PoolEndpoint, told: Health): Step {
+  const text = `${clusterText(cluster)} takes it as ${toldText(taken, [told])}`
+  return { code: 'cluster-takes', text, data: { ...clusterData(cluster), told } }
+}
+
+/** As Envoy is told, which is not always what the sources say: what only we hold on to comes after those that are vouched for. */
+function toldText(endpoint: PoolEndpoint, told: readonly Health[]): string {
+  const [first = endpoint.health, ...others] = new Set(told)
+  if (others.length > 0 || first === endpoint.health) return stateText(endpoint)
+  return `${first}, as Envoy is told (${stateText(endpoint)})`
+}
+
+function skippedStep(cluster: ServiceCluster, pool: PoolView, endpoint: PoolEndpoint): Step {
+  const { port } = cluster.assignment
+  const names = new Set(pool.endpoints.flatMap(one => one.evidence.map(({ endpoint: { portName } }) => portName)))
+  names.delete('')
+  const isPlain = endpoint.protocol === 'tcp' && endpoint.excluded !== true
+  if (isPlain && port.kind === 'name' && !names.has(port.name)) {
+    const there = names.size === 0 ? 'none has a name' : `there are ${[...names].sort().join(', ')}`
+    const text = `${clusterText(cluster)} does not take it: port name "${port.name}" has no match in ${pool.service}; ${there}`
+    return { code: 'port-name-unmatched', text, data: clusterData(cluster) }
+  }
+  const text = `${clusterText(cluster)} does not take it: ${whySkipped(cluster.assignment, endpoint)}`
+  return { code: 'cluster-skips', text, data: clusterData(cluster) }
 }
 
 function whySkipped({ members, port, subset }: ServiceCluster['assignment'], endpoint: PoolEndpoint): string {
@@ -210,6 +261,12 @@ function elsewhere(service: ServiceKey, at: { readonly address: string; readonly
   return [{ code: 'other-service', text: `${addressText(at)} is an endpoint of ${services.join(', ')}`, data: { services } }]
 }
 
+/** What Envoys refuse of the clusters that get the service. */
+function refusalsOf(clusters: readonly ServiceCluster[], readers: AdminReaders): readonly Refusal[] {
+  const names = new Set(clusters.flatMap(cluster => [`endpoint ${cluster.assignment.name}`, `cluster ${cluster.name}`]))
+  return readers.proxies.refusals().filter(({ refused }) => names.has(`${refused.type} ${refused.name}`))
+}
+
 function delivery(clusters: readonly ServiceCluster[], readers: AdminReaders): Explanation['delivery'] {
   const names = new Map(clusters.map(cluster => [cluster.assignment.name, cluster.name]))
   if (names.size === 0) return []
@@ -240,7 +297,12 @@ function count(number: number, noun: string): string {
 }
 
 /** The reason to show beside the verdict: the one that was added last, by the source or by what stands above it. */
-function whyText({ reasons }: PoolEndpoint): string {
+function whyText({ reasons }: PoolEndpoint, since: Since): string {
   const last = reasons.findLast(reason => reason.code !== 'merged')
-  return last === undefined ? '' : ` (${last.text})`
+  return last === undefined ? '' : ` (${reasonText(last, since)})`
+}
+
+/** The same of an endpoint that gets requests although its sources do not vouch for it. */
+function doubtText(endpoint: PoolEndpoint, since: Since): string {
+  return endpoint.presence === 'live' ? '' : whyText(endpoint, since)
 }

@@ -1,6 +1,7 @@
 import type { Clock, Lease } from '../discovery/contract.ts'
 import type { SourcesReader } from '../discovery/status.ts'
 import type { AssignmentSpec } from '../ir/assignment.ts'
+import type { Health } from '../model/health.ts'
 import type { RouteTable } from '../ir/route-table.ts'
 import type { ObjectsReader } from '../manifests/objects-reader.ts'
 import type { LedgerEvent, LedgerReader } from '../table/ledger.ts'
@@ -24,6 +25,8 @@ export interface AdminReaders {
   routeTable(): RouteTable
   /** The endpoints of a pool that one cluster gets: the generator's own selection, so that explanations cannot differ from it. */
   select(pool: PoolView | undefined, assignment: AssignmentSpec): readonly PoolEndpoint[]
+  /** The health that Envoy is told of an endpoint; `probed`: whether the cluster finds dead ones out by itself. The generator's own, too. */
+  told(endpoint: PoolEndpoint, probed: boolean): Health
   /** Clusters that no route made but a client's request (proxyless gRPC). */
   dynamicAssignments?(): readonly AssignmentSpec[]
   readonly overrides: OverrideDesk

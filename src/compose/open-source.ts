@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { addressRules } from '../discovery/address-rules.ts'
 import type { SourceLog, SourcePlugin } from '../discovery/contract.ts'
 import type { HostedSource } from '../discovery/host.ts'
+import { RefusedAddresses } from '../discovery/refused-addresses.ts'
 import { systemClock } from '../discovery/system-clock.ts'
 import { errorText, IsthmusError } from '../model/errors.ts'
 import type { Settings, SourceSettings } from '../settings/settings.ts'
@@ -20,15 +21,16 @@ export async function openSource(
 ): Promise<HostedSource> {
   const plugin = isFile(one.type) ? await loadPlugin(one) : plugins.find(known => known.type === one.type)
   if (plugin === undefined) throw new IsthmusError('settings-invalid', `source ${one.name}: there is no source type "${one.type}"`)
+  const refused = new RefusedAddresses(() => systemClock.wall())
   const instance = plugin.create(one.own, {
     name: one.name,
     namespace: one.namespace,
-    admitAddress: addressRules(one.addresses),
+    admitAddress: refused.noting(addressRules(one.addresses)),
     log,
     clock: systemClock,
     stateFolder: stateFolder(settings, one.name),
   })
-  return { name: one.name, type: plugin.type, instance, log, ...(one.guards === undefined ? {} : { guards: one.guards }) }
+  return { name: one.name, type: plugin.type, instance, log, refused, ...(one.guards === undefined ? {} : { guards: one.guards }) }
 }
 
 function isFile(type: string): boolean {

@@ -1,4 +1,5 @@
 import type { EndpointGroup } from '../model/endpoint-group.ts'
+import type { Endpoint } from '../model/endpoint.ts'
 import { agedGroup } from './aged-group.ts'
 import type { Clock, RemovalCause } from './contract.ts'
 import { type GuardedTable, type GuardHold, SourceGuard } from './guard.ts'
@@ -105,6 +106,13 @@ export class GuardedSink {
     for (const { group } of before) judge(group)
     if (changed.length > 0) sink.apply(source, changed, clock.now())
     return next
+  }
+
+  /** What was dropped for its age. */
+  dropped(): readonly { readonly service: ServiceKey; readonly endpoint: Endpoint }[] {
+    return [...this.#aged.values()].flatMap(({ group: { service, endpoints }, policy }) =>
+      policy === 'drop' ? endpoints.map(endpoint => ({ service, endpoint })) : [],
+    )
   }
 
   /** The source is heard of again: what it said before is in force until it says something else. */

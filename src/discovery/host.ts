@@ -1,6 +1,6 @@
 import { type HostedSource, type HostGiven, SourceRun } from './source-run.ts'
 export type { HostedSource } from './source-run.ts'
-import type { SourcesReader, SourceStatus } from './status.ts'
+import type { LeftOut, SourcesReader, SourceStatus } from './status.ts'
 
 /** A source that has told nothing yet, or a part that grows by itself. */
 export interface IncompleteSource {
@@ -60,6 +60,10 @@ export class SourceHost implements SourcesReader {
 
   statuses(): readonly SourceStatus[] {
     return [...this.#runs.values()].map(run => run.status())
+  }
+
+  leftOut(address: string): readonly LeftOut[] {
+    return [...this.#runs.values()].flatMap(run => run.leftOut(address))
   }
 
   resync(name: string): boolean {

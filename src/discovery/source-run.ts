@@ -7,7 +7,8 @@ import type { Clock, SourceContext, SourceInstance, SourceLog, Wanted } from './
 import { FreshnessLog } from './freshness-log.ts'
 import { type GuardBounds, guardBounds } from './guard-bounds.ts'
 import { type GroupSink, GuardedSink } from './guarded-sink.ts'
-import type { SourceStatus } from './status.ts'
+import type { RefusedAddresses } from './refused-addresses.ts'
+import type { LeftOut, SourceStatus } from './status.ts'
 
 export interface HostGiven {
   readonly sink: GroupSink
@@ -26,6 +27,8 @@ export interface HostedSource {
   readonly log: SourceLog
   readonly guards?: SourceGuards
   readonly known?: KnownBefore
+  /** What its address rules refused. */
+  readonly refused?: Pick<RefusedAddresses, 'of'>
 }
 
 /** What was known of a source before the gateway started: groups, as suspect, and when they were confirmed (wall clock ms), or why there are none. */
@@ -65,6 +68,7 @@ export class SourceRun {
   readonly #knownSince: number | undefined
   /** Ends the watch on its age. */
   #aging: AbortController | undefined
+  readonly #refused: HostedSource['refused']
   #warmUntil = -Infinity
   #restarts = 0
 
@@ -87,6 +91,7 @@ export class SourceRun {
       onDoubt: () => this.resync(),
     })
     this.#known = source.known
+    this.#refused = source.refused
     if (this.#known !== undefined && 'groups' in this.#known) {
       const { clock } = given
       this.#knownSince = clock.now() - Math.max(0, clock.wall() - this.#known.confirmedAt)
@@ -151,6 +156,28 @@ export class SourceRun {
       restarts: this.#restarts,
       ...(this.#instance.watches === undefined ? {} : { watches: this.#instance.watches() }),
     }
+  }
+
+  /** What it names, or named, at an address and does not have in the table. */
+  leftOut(address: string): readonly LeftOut[] {
+    const refused = this.#refused?.of(address)
+    const dropped = this.#sink
+      .dropped()
+      .filter(one => one.endpoint.address === address || one.endpoint.additionalAddresses.includes(address))
+    return [
+      ...(refused === undefined
+        ? []
+        : [
+            {
+              ...{ source: this.name, code: 'address-refused' as const, service: undefined, port: undefined },
+              text: `${this.name} named ${address}, last at ${new Date(refused.at).toISOString()}, and it was refused: ${refused.text}`,
+            },
+          ]),
+      ...dropped.map(({ service, endpoint }) => ({
+        ...{ source: this.name, code: 'source-expired' as const, service, port: endpoint.port },
+        text: `${this.name} named it, was not read for longer than guards.maxStaleSeconds, and what it knew was dropped (guards.onStale)`,
+      })),
+    ]
   }
 
   async #keepRunning(): Promise<void> {

@@ -7,6 +7,7 @@ import {
   type LedgerExtent,
   type LedgerQuery,
   placeKey,
+  type ReasonSince,
   type SeenEndpoint,
   undo,
 } from '../table/ledger.ts'
@@ -109,6 +110,31 @@ export class LedgerStore {
     })
   }
 
+  reasonsSince(service: ServiceKey, place: Pick<SeenEndpoint, 'address' | 'port' | 'protocol'>): readonly ReasonSince[] {
+    const key = placeKey(place)
+    // Narrows down what is read; the rest is looked at.
+    const about = `"address":${JSON.stringify(place.address)},"port":${String(place.port)},`
+    return this.#database.read(open => {
+      const now = open.prepare('SELECT body FROM now WHERE service = ? AND place = ?').get(service, key)
+      let left = now === undefined ? [] : (JSON.parse(String(now['body'])) as SeenEndpoint).reasons
+      const found: ReasonSince[] = []
+      const rows = open
+        .prepare('SELECT seq, body FROM entries WHERE service = ? AND instr(body, ?) > 0 ORDER BY seq DESC')
+        .iterate(service, about)
+      for (const row of rows) {
+        if (left.length === 0) break
+        const { at, before, after } = readEntry(row)
+        const isHere = (one: SeenEndpoint): boolean => placeKey(one) === key
+        if (!before.some(isHere) && !after.some(isHere)) continue
+        const old = before.find(isHere)?.reasons ?? []
+        const holds = ({ code, text }: ReasonText): boolean => old.some(one => one.code === code && one.text === text)
+        for (const reason of left) if (!holds(reason)) found.push({ ...reason, at })
+        left = left.filter(holds)
+      }
+      return found
+    })
+  }
+
   /** `begun`: since when a ledger that begins now knows everything. */
   #facts(open: DatabaseSync, begun: number): { readonly last: number; readonly since: number; readonly batch: number | undefined } {
     open.prepare(`INSERT OR IGNORE INTO facts VALUES ('since', ?)`).run(Math.floor(begun))
@@ -141,6 +167,8 @@ export class LedgerStore {
     return reaches
   }
 }
+
+type ReasonText = SeenEndpoint['reasons'][number]
 
 /** What is known of a service, and the text that it is kept as. */
 type Known = Map<string, SeenEndpoint>

@@ -2,7 +2,7 @@ import type { Clock } from '../discovery/contract.ts'
 import type { ServiceKey } from '../model/service-key.ts'
 import type { Remote } from '../state/thread.ts'
 import type { WriteBehind } from '../state/write-behind.ts'
-import type { LedgerEntry, LedgerEvent, LedgerExtent, LedgerQuery, LedgerReader, SeenEndpoint } from '../table/ledger.ts'
+import type { LedgerEntry, LedgerEvent, LedgerExtent, LedgerQuery, LedgerReader, ReasonSince, SeenEndpoint } from '../table/ledger.ts'
 import type { TableChange } from '../table/reader.ts'
 import type { LedgerBatch, LedgerStore } from './ledger-store.ts'
 import type { OverrideEvent } from './overrides.ts'
@@ -75,6 +75,12 @@ export class Ledger implements LedgerReader {
   async at(service: ServiceKey, time: number): Promise<readonly SeenEndpoint[] | undefined> {
     await this.#writer.flush()
     return this.#given.store('at', service, time)
+  }
+
+  async reasonsSince(service: ServiceKey, place: Parameters<LedgerReader['reasonsSince']>[1]): Promise<readonly ReasonSince[]> {
+    await this.#writer.flush()
+    const { address, port, protocol } = place
+    return this.#given.store('reasonsSince', service, { address, port, protocol })
   }
 
   onEntries(listener: () => void): () => void {

@@ -83,8 +83,20 @@ export interface LedgerReader {
   extent(): Promise<LedgerExtent>
   /** The endpoints of a service at a time, in the table's order; undefined: longer ago than the ledger reaches. */
   at(service: ServiceKey, time: number): Promise<readonly SeenEndpoint[] | undefined>
+  /**
+   * Since when each reason of an endpoint, as it was last entered, holds without a break; one that holds longer than the ledger reaches
+   * is missing.
+   */
+  reasonsSince(service: ServiceKey, place: Pick<SeenEndpoint, 'address' | 'port' | 'protocol'>): Promise<readonly ReasonSince[]>
   /** Is called after entries were written; the result unsubscribes. */
   onEntries(listener: () => void): () => void
+}
+
+/** A reason, and the wall clock ms at which it came. */
+export interface ReasonSince {
+  readonly code: string
+  readonly text: string
+  readonly at: number
 }
 
 export interface LedgerQuery {

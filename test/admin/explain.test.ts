@@ -1,6 +1,8 @@
 import t from 'tap'
 import { deliverySteps } from '../../src/admin/explain-pool.ts'
+import type { SourceStatus } from '../../src/discovery/status.ts'
 import { serviceKey } from '../../src/model/service-key.ts'
+import { deferResource } from '../../src/xds/resource.ts'
 import { FakeGateway, list, open, someRoutes } from './gateway.ts'
 
 /** The verdict and the codes of the steps. */
@@ -133,15 +135,131 @@ t.test('a ServicePool: its members, the place of an endpoint in it, and why one 
   t.match(outside.texts, /member tagged does not take it: dc1 gives it no tag "v9"/)
 })
 
-t.test('delivery in one sentence: sent to 3 of 4 Envoys, rejected by one', async t => {
+t.test('delivery in one sentence: sent to 3 of 4 Envoys, rejected by one, with the text of its NACK', async t => {
   const at = (nodeId: string, state: 'synced' | 'rejected' | 'pending', sentVersion: string, ackedVersion: string) => ({
     ...{ nodeId, proxyState: 'synced' as const, cluster: 'web', state, sentVersion, ackedVersion, currentVersion: 'v2' },
   })
-  const [step] = deliverySteps([
-    at('a', 'synced', 'v2', 'v2'),
-    at('b', 'synced', 'v2', 'v2'),
-    at('c', 'rejected', 'v2', 'v1'),
-    at('d', 'pending', 'v1', 'v1'),
+  const refused = deferResource('endpoint', 'default/web', () => Buffer.of(1))
+  const steps = deliverySteps(
+    [at('a', 'synced', 'v2', 'v2'), at('b', 'synced', 'v2', 'v2'), at('c', 'rejected', 'v2', 'v1'), at('d', 'pending', 'v1', 'v1')],
+    [{ nodeId: 'c', refused, acked: undefined, text: 'weights add up to too much' }],
+  )
+  t.strictSame(
+    steps.map(({ text }) => text),
+    ['sent to 3 of 4 Envoys, acknowledged by 2, rejected by c', 'c rejects endpoint default/web: weights add up to too much'],
+  )
+  const gateway = routed()
+  gateway.refusals = [
+    { nodeId: 'envoy-1', refused, acked: undefined, text: 'no such address' },
+    { nodeId: 'envoy-1', refused: deferResource('endpoint', 'shop/pay', () => Buffer.of(1)), acked: undefined, text: 'another service' },
+  ]
+  const { texts } = await ask(t, gateway, 'default/web', '10.0.0.1:8080')
+  t.match(texts, /envoy-1 rejects endpoint default\/web: no such address/)
+  t.notMatch(texts, /another service/)
+})
+
+t.test('a critical check, and since when: the time of the change, not of later ones', async t => {
+  const gateway = routed()
+  const critical = { health: 'unhealthy', reasons: [{ code: 'check-critical', text: 'critical: web-alive' }] } as const
+  const one = { address: '10.0.0.5', port: 80, id: 'n5/web', portName: 'http' }
+  const put = async (endpoint: Parameters<FakeGateway['put']>[2][number]) => {
+    gateway.put('dc1', 'default/five', [endpoint])
+    await gateway.ledger.extent()
+    gateway.clock.wallMs += 60_000
+  }
+  await put(one)
+  await put({ ...one, ...critical })
+  // Something else about it changes, and it stays critical.
+  await put({ ...one, ...critical, weight: 7 })
+  const { verdict, texts, body } = await ask(t, gateway, 'default/five', '10.0.0.5:80')
+  t.equal(verdict, 'withheld')
+  t.match(texts, /critical: web-alive, since 2026-01-01T12:01:00\.000Z/)
+  t.match(body['text'], /it is unhealthy \(critical: web-alive, since 2026-01-01T12:01:00\.000Z\)/)
+  // It was well in between.
+  await put(one)
+  await put({ ...one, ...critical })
+  t.match((await ask(t, gateway, 'default/five', '10.0.0.5:80')).texts, /critical: web-alive, since 2026-01-01T12:04:00\.000Z/)
+})
+
+t.test('what a guard holds: which one, until when, and what Envoy is told', async t => {
+  const gateway = routed()
+  const reasons = [{ code: 'held-by-guard', text: 'dc1 named it before' }]
+  gateway.put('dc1', 'default/web', [{ address: '10.0.0.1', port: 8080, id: 'n1/web-1', portName: 'http', presence: 'suspect', reasons }])
+  gateway.put('vms', 'default/web', [])
+  const hold = { rule: 'empty', endpoints: 1, heldSeconds: 10, confirmInSeconds: 20, releaseInSeconds: 590 } as const
+  const [dc1, vms] = gateway.sources as [SourceStatus, SourceStatus]
+  const other = { ...hold, service: serviceKey('default', 'other') }
+  gateway.sources = [{ ...dc1, held: 1, holds: [other, { ...hold, service: serviceKey('default', 'web') }] }, vms]
+  const { verdict, texts, body, codes } = await ask(t, gateway, 'default/web', '10.0.0.1:8080')
+  t.equal(verdict, 'served')
+  t.equal(codes.filter(code => code === 'guard').length, 1)
+  t.match(
+    texts,
+    /the empty guard of dc1 holds 1 of default\/web; dc1 is read again at 2026-01-01T12:00:20Z, it is let go at 2026-01-01T12:09:50Z/,
+  )
+  t.match(texts, /cluster web \(Mapping default\/web\) takes it as degraded, as Envoy is told \(healthy, suspect\)/)
+  t.match(body['text'], /it is degraded, as Envoy is told \(healthy, suspect\) \(dc1 named it before, since /)
+})
+
+t.test("an operator's override: what, by whom, until when", async t => {
+  for (const [action, said] of [
+    ['drain', 'drained'],
+    ['exclude', 'excluded'],
+  ] as const) {
+    const gateway = routed()
+    const service = serviceKey('default', 'web')
+    gateway.overrides.put({ id: 'o1', service, address: '10.0.0.1', port: 8080, action, reason: 'disk', actor: 'ann', ttlMs: 3_600_000 })
+    gateway.table.settle()
+    const { verdict, body, codes } = await ask(t, gateway, 'default/web', '10.0.0.1:8080')
+    t.equal(verdict, 'withheld')
+    t.ok(codes.includes(`override-${action}`))
+    t.match(body['text'], new RegExp(`${said} by ann until 2026-01-01T13:00:00.000Z: disk`))
+  }
+})
+
+t.test('a port name without a match', async t => {
+  const gateway = routed()
+  gateway.put('vms', 'default/web', [])
+  gateway.put('dc1', 'default/web', [
+    { address: '10.0.0.7', port: 1, id: 'x', portName: 'grpc' },
+    { address: '10.0.0.7', port: 2, id: 'x', portName: 'admin' },
   ])
-  t.equal(step?.text, 'sent to 3 of 4 Envoys, acknowledged by 2, rejected by c')
+  const { verdict, texts } = await ask(t, gateway, 'default/web', '10.0.0.7:1')
+  t.equal(verdict, 'unrouted')
+  t.match(texts, /does not take it: port name "http" has no match in default\/web; there are admin, grpc/)
+})
+
+t.test('an address that is named and not taken: refused by the rules of addresses, dropped with a source that was not read', async t => {
+  const text = 'dc1 named 127.0.0.1, last at 2026-01-01T12:00:00.000Z, and it was refused: 127.0.0.1 is loopback'
+  const at = { source: 'dc1', service: undefined, port: undefined } as const
+  for (const service of ['default/web', 'default/nobody']) {
+    const gateway = routed()
+    gateway.leftOut = [{ ...at, code: 'address-refused', text }]
+    const { verdict, body, codes } = await ask(t, gateway, service, '127.0.0.1:80')
+    t.equal(verdict, 'absent')
+    t.ok(codes.includes('address-refused'))
+    t.match(body['text'], /is absent: dc1 named 127\.0\.0\.1, .* it was refused: 127\.0\.0\.1 is loopback/)
+  }
+  const gateway = routed()
+  const dropped = { source: 'dc1', code: 'source-expired', service: serviceKey('default', 'web'), port: 81, text: 'not read' } as const
+  gateway.leftOut = [dropped, { ...dropped, service: serviceKey('other', 'web'), text: 'another service' }]
+  t.match((await ask(t, gateway, 'default/web', '10.0.0.8:81')).body['text'], /is absent: not read/)
+  t.match((await ask(t, gateway, 'default/web', '10.0.0.8:82')).body['text'], /no source knows this address of the service/)
+  t.match((await ask(t, gateway, 'default/none', '10.0.0.8:81')).body['text'], /no source knows the service/)
+})
+
+t.test('an address that another service has by now, and the own listener', async t => {
+  const gateway = routed()
+  const reasons = [{ code: 'held-by-guard', text: 'held' }]
+  gateway.put('dc1', 'default/web', [{ address: '10.0.0.6', port: 80, id: 'old', portName: 'http', presence: 'suspect', reasons }])
+  gateway.put('dc1', 'default/new', [{ address: '10.0.0.6', port: 80, id: 'new' }])
+  const reused = await ask(t, gateway, 'default/web', '10.0.0.6:80')
+  t.equal(reused.verdict, 'withheld')
+  t.match(reused.body['text'], /dc1 gave its address to instance new of default\/new meanwhile/)
+  gateway.ownListener = '10.0.0.1 8080'
+  gateway.put('dc1', 'default/web', [{ address: '10.0.0.1', port: 8080, id: 'loop', portName: 'http' }])
+  const loop = await ask(t, gateway, 'default/web', '10.0.0.1:8080')
+  t.equal(loop.verdict, 'withheld')
+  t.ok(loop.codes.includes('gateway-loop'))
+  t.match(loop.body['text'], /it is the gateway's own listener/)
 })

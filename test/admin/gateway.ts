@@ -3,7 +3,7 @@ import { createAdmin } from '../../src/admin/app.ts'
 import type { AdminOptions } from '../../src/admin/app.ts'
 import type { AdminReaders, Readiness } from '../../src/admin/readers.ts'
 import type { Clock, Lease } from '../../src/discovery/contract.ts'
-import type { SourceStatus } from '../../src/discovery/status.ts'
+import type { LeftOut, SourceStatus } from '../../src/discovery/status.ts'
 import { noHttpServices } from '../../src/ir/http-services.ts'
 import { emptyRouteTable, type RouteTable } from '../../src/ir/route-table.ts'
 import type { ObjectStatus } from '../../src/manifests/status.ts'
@@ -14,7 +14,8 @@ import { testLedger } from '../operate/test-ledger.ts'
 import { testOverrides } from '../operate/test-overrides.ts'
 import type { Overrides } from '../../src/operate/overrides.ts'
 import { EndpointTable } from '../../src/table/endpoint-table.ts'
-import type { ProxyResourceStatus, ProxyStatus } from '../../src/xds/status.ts'
+import type { ProxyResourceStatus, ProxyStatus, Refusal } from '../../src/xds/status.ts'
+import { servedHealth } from '../../src/xds/generate/served-health.ts'
 import { selectEndpoints } from '../../src/xds/generate/select-endpoints.ts'
 
 /** A clock that stands still: nobody waits for it, `sleep` ends by its signal or by `ring`. */
@@ -26,8 +27,11 @@ class StillClock implements Clock {
     return 1_000_000
   }
 
+  /** Wall clock ms. */
+  wallMs = Date.UTC(2026, 0, 1, 12)
+
   wall(): number {
-    return Date.UTC(2026, 0, 1, 12)
+    return this.wallMs
   }
 
   sleep(_ms: number, signal?: AbortSignal): Promise<void> {
@@ -64,6 +68,7 @@ export class FakeGateway {
     now: () => 0,
     after: () => () => undefined,
     overrides: service => this.overrides.of(service),
+    isGateway: (address, port) => this.ownListener === `${address} ${String(port)}`,
   })
   readonly overrides: Overrides = testOverrides(this.table, this.clock, {
     record: event => this.ledger.recordOverride(event, this.table.revision),
@@ -78,6 +83,10 @@ export class FakeGateway {
     { name: 'default/web', state: 'pending', sentVersion: 'v2', ackedVersion: 'v1', currentVersion: 'v2' },
     { name: 'shop/pay', state: 'synced', sentVersion: 'v1', ackedVersion: 'v1', currentVersion: 'v1' },
   ]
+  refusals: Refusal[] = []
+  leftOut: LeftOut[] = []
+  /** The gateway's own listener: `address port`. */
+  ownListener = ''
   objects: ObjectStatus[] = objectStatuses
   routes: RouteTable = emptyRouteTable
   leases: Lease[] = [
@@ -128,6 +137,7 @@ export class FakeGateway {
       table: this.table,
       sources: {
         statuses: () => this.sources,
+        leftOut: () => this.leftOut,
         resync: name => (this.resyncs.push(name), this.sources.some(one => one.name === name)),
         releaseGuard: name => this.sources.find(one => one.name === name)?.held,
         allSynced: true,
@@ -136,7 +146,7 @@ export class FakeGateway {
         proxies: () => this.proxies,
         proxy: nodeId => this.proxies.find(one => one.nodeId === nodeId),
         resources: (_nodeId, type) => (type === 'endpoint' ? this.resources : []),
-        refusals: () => [],
+        refusals: () => this.refusals,
       },
       objects: {
         statuses: () => this.objects,
@@ -145,6 +155,7 @@ export class FakeGateway {
       },
       routeTable: () => this.routes,
       select: selectEndpoints,
+      told: servedHealth,
       whatIf: () => Promise.reject(new Error('not made up: see test/compose/what-if.test.ts')),
       leases: () => this.leases,
       overrides: this.overrides,

@@ -199,9 +199,14 @@ t.test(
       await pass(2000)
       t.match(host.statuses()[0], { state: 'expired', ageSeconds: 101 })
       t.same(states(), expected, onStale)
+      const left = onStale === 'drop' ? [{ source: 'dc1', code: 'source-expired', service: web }] : []
+      t.match(host.leftOut('10.0.0.1'), left, 'what was dropped is not forgotten')
+      t.same(host.leftOut('10.0.0.1').length, left.length)
+      t.same(host.leftOut('10.0.0.9'), [])
       context.report({ ok: true })
       t.match(host.statuses()[0], { state: 'live' })
       t.same(states(), ['10.0.0.1 live', '10.0.0.2 live'], `${onStale}: it is heard of again`)
+      t.same(host.leftOut('10.0.0.1'), [])
       await host.stop()
     }
   },

@@ -52,7 +52,7 @@ t.test('every metric of interface.md is there under its name', async t => {
   } as const
   metrics.observe({
     table,
-    sources: { statuses: () => [status], resync: () => false, releaseGuard: () => 0, allSynced: true },
+    sources: { leftOut: () => [], statuses: () => [status], resync: () => false, releaseGuard: () => 0, allSynced: true },
     proxies: {
       proxies: () => [
         {

@@ -26,14 +26,14 @@ interface Basis {
 
 /**
  * Answers a GET: blocks when `index` asks for it, sets `X-Isthmus-Index` and the weak ETag, gives 304 when the client has it already.
- * @param build makes the body; it runs after the wait, in one go, so that body and index belong together
+ * @param build makes the body; it runs after the wait; what it reads of the table it reads in one go, not before the index was taken
  */
 export async function answer<Body extends object>(
   context: RouteContext,
   request: FastifyRequest<{ Querystring: BlockingQuery }>,
   reply: FastifyReply,
   basis: Basis,
-  build: () => Body,
+  build: () => Body | Promise<Body>,
 ): Promise<Body | undefined> {
   const { readers, waits } = context
   const { index, wait } = request.query
@@ -46,7 +46,7 @@ export async function answer<Body extends object>(
     reply.raw.off('close', leave)
   }
   const current = waits.index(basis.service)
-  const body = build()
+  const body = await build()
   // The start time tells two runs apart, whose revisions both count from 1. Ages grow all the time and count for nothing here.
   const state = basis.beyondTable === true ? hash(body) : hash([readers.startedAt, current, routesGeneration(readers)])
   const etag = `W/"${current}-${state}"`
