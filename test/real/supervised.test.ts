@@ -31,7 +31,7 @@ t.test('a gateway that demands client certificates on xds.listen runs an Envoy o
       xds: { listen: local(xds), tls: { ...files, clientCaFile: authority.certFile } },
       admin: { listen: local(admin) },
       agents: { listen: local(agents) },
-      envoy: { mode: 'supervise', path: await envoyPath(), adminPort, drainSeconds: 5 },
+      envoy: { mode: 'supervise', path: await envoyPath(), adminPort, drainSeconds: 5, zone: 'a', region: 'north' },
       defaults: { addresses: { allow: ['127.0.0.0/8'] } },
       manifests: [{ type: 'directory', path: './manifests' }],
       sources: [{ name: 'vms', type: 'vm' }],
@@ -54,7 +54,9 @@ t.test('a gateway that demands client certificates on xds.listen runs an Envoy o
   })
   t.equal(registered.status, 200)
   await eventually('Envoy serves', async () => (await get(`http://${local(port)}/web/`)).status === 200)
-  t.match(await (await fetch(`http://${local(admin)}/api/v1/proxies`)).json(), { items: [{ nodeId: 'edge' }] })
+  t.match(await (await fetch(`http://${local(admin)}/api/v1/proxies`)).json(), {
+    items: [{ nodeId: 'edge', locality: { region: 'north', zone: 'a' } }],
+  })
   await gateway.stop()
   t.strictSame(await readdir(join(folder, 'temporary')), [], 'it leaves nothing behind')
 })
