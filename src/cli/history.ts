@@ -6,7 +6,11 @@ import { changeLines } from './seen.ts'
 import { findService, servicePath } from './service-name.ts'
 import { cut } from './words.ts'
 
-const what = (one: EntryBody) => [...(one.text === '' ? [] : [one.text]), ...changeLines(one.before, one.after)].join('; ')
+/** Where a rule changed, its text tells what endpoints do not show. */
+const what = (one: EntryBody) => {
+  const lines = changeLines(one.before, one.after)
+  return one.text === '' ? lines.join('; ') : [one.text, ...lines.filter(line => !line.endsWith(' details'))].join('; ')
+}
 const columns: View<EntryBody>['columns'] = [
   { head: 'TIME', value: one => one.at },
   { head: 'ID', value: one => one.id, wide: true },

@@ -1,5 +1,6 @@
 import type { ServiceKey } from '../model/service-key.ts'
 import { causeOf, changesBetween, placeKey, seen } from '../table/ledger.ts'
+import { ruleChange } from '../table/rule-change.ts'
 import type { PoolView, TableChange } from '../table/reader.ts'
 import type { LedgerNote } from './ledger-store.ts'
 
@@ -29,14 +30,15 @@ export class PendingChange {
     return this.#before !== undefined
   }
 
-  /** Undefined when no endpoint differs. */
+  /** Undefined when neither an endpoint nor the rule differs. */
   find(): LedgerNote | undefined {
     const changes = changesBetween(this.#before, this.change.after)
-    if (changes.length === 0 && this.hasBefore) return undefined
+    const text = this.hasBefore ? ruleChange(this.#before?.rule, this.change.after.rule) : ''
+    if (changes.length === 0 && this.hasBefore && text === '') return undefined
     const { at, revision, count } = this.change
     const { cause, sources, overrides, actor } = causeOf(this.#before, this.change.after, changes)
     return {
-      ...{ at, revision, service: this.service, cause, sources, text: '' },
+      ...{ at, revision, service: this.service, cause, sources, text },
       ...(count === 1 ? {} : { merged: count }),
       actor: actor ?? overrides.map(this.#actorOf).find(one => one !== undefined),
       // Without a view before, what the ledger knows is what it was.

@@ -178,3 +178,31 @@ t.test('a clock that jumps, either way, never makes up a past: every time shows 
     'the order is that of what happened',
   )
 })
+
+t.test("a change of a ServicePool's rule says what changed, whatever it does to endpoints", async t => {
+  const table = new EndpointTable(() => undefined)
+  const ledger = testLedger(table, makeTestClock())
+  const [a = serviceKey('default', 'a')] = services
+  const pool = serviceKey('default', 'pool')
+  const member = (name: string, share: number) => ({
+    ...{ name, services: [a], sources: undefined, sourceType: undefined, port: undefined, tags: [], meta: {}, share, level: 0 },
+  })
+  const follow = async (drainSeconds: number, ...members: ReturnType<typeof member>[]): Promise<void> => {
+    table.follow([{ service: pool, mode: 'weighted', members, drainSeconds }], 0)
+    table.settle()
+    await ledger.extent()
+  }
+  table.apply(
+    { name: 'dc1', type: 'file' },
+    [{ id: 'a', service: a, endpoints: [makeEndpoint({ address: '10.0.0.1', port: 80, id: '1' })] }],
+    0,
+  )
+  await follow(30, member('vms', 50), member('pods', 50))
+  await follow(30, member('vms', 80), member('pods', 20))
+  await follow(10, member('vms', 80), member('machines', 20))
+  const entries = await ledger.entries({ service: pool, limit: 10 })
+  t.same(entries.map(({ cause, text }) => `${cause}: ${text}`).slice(-2), [
+    'pool: ServicePool: member vms share 50 → 80, member pods share 50 → 20',
+    'pool: ServicePool: member pods removed, member machines 20 % added, drainSeconds 30 → 10',
+  ])
+})
