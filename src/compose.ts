@@ -142,6 +142,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     readFile: readBody,
     adminPort: settings.admin.listen.port,
     now: clock.wall(),
+    sourceSecrets: sources.secrets(),
   })
   let compiled: CompileResult | undefined
   const generate = settings.ambassadorId.length > 1 ? sharedAssignments() : generateAssignment
@@ -184,9 +185,9 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
   const scheduler = new Scheduler(systemTimers, defaultBounds, { endpoints: () => table.settle(), structure: flushStructure })
   table.onChange(change => {
     metrics.change('source_to_table', (clock.now() - change.receivedAt) / 1000)
-    knowledge.learn(change)
+    const learned = knowledge.learn(change)
     onDemand.onTableChange(change)
-    const structural = reconciler.onTableChange(change)
+    const structural = reconciler.onTableChange(change) || learned
     if (views.onTableChange(change) || structural) scheduler.structureChanged()
   })
   store.onChange(() => scheduler.structureChanged())
@@ -219,7 +220,10 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     onDemand.confirm()
     openWhenSynced()
   })
-  const sources = new Sources({ host, plugins, log, environment, recall: one => kept.recall(one), forget: name => kept.forget(name) })
+  const sources = new Sources({
+    ...{ host, plugins, log, environment, recall: one => kept.recall(one), forget: name => kept.forget(name) },
+    onSecrets: () => scheduler.structureChanged(),
+  })
   const manifests = new ManifestHost({
     secrets,
     statuses: { read: () => objects.statuses(), onChange: callback => objects.onChange(callback) },

@@ -4,6 +4,7 @@ import { Agent, type ClientRequest } from 'node:http'
 import { Agent as TlsAgent } from 'node:https'
 import Consul from 'consul'
 import { errorText, IsthmusError } from '../../src/model/errors.ts'
+import { rawRead } from './raw-read.ts'
 import type { ConsulAnswer, Reading } from './reading.ts'
 import type { ConsulSettings } from './settings.ts'
 
@@ -16,14 +17,22 @@ export interface ConsulQuery {
   readonly signal: AbortSignal
 }
 
-/** The two reads this source lives on. They throw when nothing answers; any HTTP answer is given back. */
+/** The reads this source lives on. They throw when nothing answers; any HTTP answer is given back. */
 export interface ConsulClient {
   catalogServices(query: ConsulQuery): Promise<ConsulAnswer>
   healthService(service: string, query: ConsulQuery): Promise<ConsulAnswer>
+  /** What of the mesh stands in front of a service: its sidecars, and instances that speak it themselves. */
+  healthConnect(service: string, query: ConsulQuery): Promise<ConsulAnswer>
+  /** The certificate and key that the agent has issued for a service. */
+  connectLeaf(service: string, query: ConsulQuery): Promise<ConsulAnswer>
+  connectRoots(query: ConsulQuery): Promise<ConsulAnswer>
   /** Whether the token's file is another one than at the first read, or at the last call: what blocks then may do so with the former token. */
   tokenChanged(): boolean
   close(): void
 }
+
+/** One for the leaf, one for the roots. */
+const caConnections = 2
 
 type Call = (options: Record<string, unknown>) => Promise<unknown>
 
@@ -33,7 +42,10 @@ type Call = (options: Record<string, unknown>) => Promise<unknown>
  */
 export function createConsulClient(settings: ConsulSettings, name: string): ConsulClient {
   const url = agentUrl(settings.address ?? 'http://127.0.0.1:8500', name)
-  const sockets = { keepAlive: true, maxSockets: settings.watches?.maxConnections ?? 128 }
+  const sockets = {
+    keepAlive: true,
+    maxSockets: (settings.watches?.maxConnections ?? 128) + (settings.connect === undefined ? 0 : caConnections),
+  }
   const agent = url.protocol === 'https:' ? new TlsAgent({ ...sockets, ...tlsFiles(settings, name) }) : new Agent(sockets)
   const headers = settings.consulNamespace === undefined ? {} : { 'x-consul-namespace': settings.consulNamespace }
   // The package passes these on to its HTTP layer; its types name only some of them.
@@ -79,9 +91,16 @@ export function createConsulClient(settings: ConsulSettings, name: string): Cons
   }
   const catalog: Call = options => consul.catalog.service.list(options as never)
   const health: Call = options => consul.health.service(options as never)
+  const mesh = rawRead(consul, '/health/connect/{service}')
+  const leaf = rawRead(consul, '/agent/connect/ca/leaf/{service}', 'agent')
+  const roots = rawRead(consul, '/agent/connect/ca/roots', 'agent')
   return {
     catalogServices: query => call(catalog, query, {}),
     healthService: (service, query) => call(health, query, { service }),
+    healthConnect: (service, query) => call(mesh, query, { service }),
+    // The agent's own, whatever datacenter is read: all have the same roots.
+    connectLeaf: (service, query) => call(leaf, query, { service }),
+    connectRoots: query => call(roots, query, {}),
     tokenChanged: () => token.changed(),
     close: () => agent.destroy(),
   }

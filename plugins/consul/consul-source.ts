@@ -2,19 +2,22 @@ import { BackOff } from '../../src/discovery/back-off.ts'
 import type { DiscoverySource, SourceContext, SourceGiven } from '../../src/discovery/contract.ts'
 import { serviceKey } from '../../src/model/service-key.ts'
 import { type ConsulClient, createConsulClient, failureOf } from './client.ts'
+import type { ConnectCa } from './connect-ca.ts'
 import { isCatalog } from './entry.ts'
+import { followCa } from './follow-ca.ts'
 import { type KnownSource, makeKnownSource } from './known-service.ts'
 import { RateFloor } from './rate-floor.ts'
 import { judge, type Reading } from './reading.ts'
 import { ServiceWatches } from './service-watches.ts'
 import type { ConsulSettings } from './settings.ts'
+import { withSidecars } from './with-sidecars.ts'
 
 /** Reads one datacenter of one Consul: its catalog for the names, and each service by its health endpoint. */
-export function consulSource(settings: ConsulSettings, given: SourceGiven): DiscoverySource {
+export function consulSource(settings: ConsulSettings, given: SourceGiven, ca: ConnectCa): DiscoverySource {
   // Made once here too, so that bad settings are found when the source is made, not when it runs.
   createConsulClient(settings, given.name).close()
   const known = makeKnownSource()
-  return { run: context => new ConsulRun(settings, given, known, context).run() }
+  return { run: context => new ConsulRun(settings, given, known, context, ca).run() }
 }
 
 /** How often the token's file is looked at while queries block. */
@@ -28,6 +31,7 @@ class ConsulRun {
   readonly #settings: ConsulSettings
   readonly #context: SourceContext
   readonly #known: KnownSource
+  readonly #ca: ConnectCa
   readonly #client: ConsulClient
   readonly #watches: ServiceWatches
   readonly #defect = Promise.withResolvers<never>()
@@ -36,7 +40,8 @@ class ConsulRun {
   #failing = false
   #notice = ''
 
-  constructor(settings: ConsulSettings, given: SourceGiven, known: KnownSource, context: SourceContext) {
+  constructor(settings: ConsulSettings, given: SourceGiven, known: KnownSource, context: SourceContext, ca: ConnectCa) {
+    this.#ca = ca
     this.#settings = settings
     this.#context = context
     this.#known = known
@@ -44,7 +49,8 @@ class ConsulRun {
     this.#watches = new ServiceWatches({
       settings,
       context,
-      client: this.#client,
+      client: ca.service === undefined ? this.#client : withSidecars(this.#client),
+      meshOf: (datacenter, service) => ca.peerOf(datacenter, service),
       known: known.services,
       admitAddress: address => given.admitAddress(address),
       keyOf: name => serviceKey(given.namespace, name),
@@ -66,7 +72,7 @@ class ConsulRun {
     }
     signal.addEventListener('abort', end, { once: true })
     try {
-      const loops = [this.#followCatalog(ended.signal), this.#followToken(ended.signal)]
+      const loops = [this.#followCatalog(ended.signal), this.#followToken(ended.signal), this.#followCa(ended.signal)]
       await Promise.race([Promise.all(loops), this.#defect.promise])
     } finally {
       signal.removeEventListener('abort', end)
@@ -139,6 +145,14 @@ class ConsulRun {
       this.#asking.abort()
       this.#watches.refresh()
     }
+  }
+
+  #followCa(over: AbortSignal): Promise<void> {
+    return followCa({
+      ...{ ca: this.#ca, client: this.#client, context: this.#context, over },
+      waitSeconds: this.#settings.watches?.waitSeconds ?? 300,
+      onIdentity: () => this.#watches.refresh(),
+    })
   }
 
   async #readCatalog(index: string | undefined, signal: AbortSignal): Promise<Reading> {

@@ -25,6 +25,9 @@ export interface HealthEntry {
     readonly ID: string
     readonly Service: string
     readonly Kind?: string
+    /** Of a sidecar: what it stands in front of. */
+    readonly Proxy?: { readonly DestinationServiceName?: string; readonly DestinationServiceID?: string } | null
+    readonly Connect?: { readonly Native?: boolean } | null
     readonly Address?: string
     /** Left out by newer versions where none was registered. */
     readonly Port?: number | null
@@ -37,6 +40,8 @@ export interface HealthEntry {
     readonly TaggedAddresses?: Readonly<Record<string, TaggedAddress>> | null
   }
   readonly Checks: readonly InstanceCheck[]
+  /** It came from `/v1/health/connect` (with-sidecars.ts). */
+  readonly viaConnect?: true
 }
 
 /**

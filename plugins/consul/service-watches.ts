@@ -6,6 +6,7 @@ import { type KnownService, makeKnownService } from './known-service.ts'
 import { RateFloor } from './rate-floor.ts'
 import { ServiceWatch } from './service-watch.ts'
 import type { ConsulSettings } from './settings.ts'
+import type { TranslateGiven } from './translate.ts'
 import { Turns } from './turns.ts'
 
 export interface ServiceWatchesGiven {
@@ -13,6 +14,7 @@ export interface ServiceWatchesGiven {
   readonly context: SourceContext
   readonly client: ConsulClient
   readonly admitAddress: (address: string) => string
+  readonly meshOf: TranslateGiven['meshOf']
   readonly keyOf: (name: string) => ServiceKey
   /** What former runs of the source knew; kept up to date here. */
   readonly known: Map<string, KnownService>
@@ -86,7 +88,9 @@ export class ServiceWatches {
   /** Gives the connections to the services that routes want, then to the others by name. */
   balance(): void {
     if (this.#stopped) return
-    const max = this.#given.settings.watches?.maxConnections ?? 128
+    const { watches, connect = false } = this.#given.settings
+    // With the mesh, each service takes two.
+    const max = Math.ceil((watches?.maxConnections ?? 128) / (connect === false ? 1 : 2))
     const { followed, polls } = shareConnections(max, this.#running.size)
     if (this.#running.size <= followed) {
       for (const watch of this.#polled) watch.follow()
@@ -154,7 +158,7 @@ export class ServiceWatches {
   }
 
   #open(name: string): void {
-    const { settings, context, client, admitAddress, keyOf, known, onDefect } = this.#given
+    const { settings, context, client, admitAddress, meshOf, keyOf, known, onDefect } = this.#given
     const service = known.get(name) ?? makeKnownService()
     known.set(name, service)
     const watch = new ServiceWatch(name, keyOf(name), service, {
@@ -162,6 +166,7 @@ export class ServiceWatches {
       context,
       client,
       admitAddress,
+      meshOf,
       sourceFloor: this.#floor,
       inTurn: work => this.#reads.run(work),
       onStatus: changed => this.#onStatus(changed),

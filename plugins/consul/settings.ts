@@ -67,6 +67,13 @@ export const consulSchema = Type.Object({
   mesh: Type.Optional(
     Type.Boolean({ description: 'also take sidecar proxies and gateways, which are no services to call', default: false }),
   ),
+  connect: Type.Optional(
+    Type.Union([Type.Boolean(), Type.String({ minLength: 1 })], {
+      description:
+        'reach services through Consul Connect where they are in it: their sidecars instead of themselves, by mutual TLS; the name of the service as which Envoys show themselves, or true for isthmus',
+      default: false,
+    }),
+  ),
   ignoreKubernetesSynced: Type.Optional(
     Type.Union([Type.Boolean(), Type.Array(Type.String({ minLength: 1 }))], {
       description:

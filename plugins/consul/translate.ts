@@ -1,6 +1,7 @@
 import { checkHealth, type InstanceCheck, type JudgedChecks } from '../../src/model/check-health.ts'
 import { type Endpoint, makeEndpoint } from '../../src/model/endpoint.ts'
 import { errorText } from '../../src/model/errors.ts'
+import type { Mesh } from '../../src/model/mesh.ts'
 import type { HealthEntry } from './entry.ts'
 import { selectAddress } from './select-address.ts'
 import type { ConsulSettings } from './settings.ts'
@@ -19,6 +20,8 @@ export interface TranslateGiven {
   readonly settings: ConsulSettings
   /** Canonical form of an IP address; throws why it may not be used. */
   readonly admitAddress: (address: string) => string
+  /** How an instance of a service is reached that takes nothing but the mesh's TLS. */
+  readonly meshOf: (datacenter: string, service: string) => Mesh
 }
 
 /** Consul's kinds that are no services to call: sidecars and gateways. */
@@ -29,13 +32,20 @@ const maxMeta = 64
 const maxLength = 512
 
 /** Turns an answer of the health endpoint into endpoints (reference/discovery.md 2.4 to 2.7). A bad instance costs only itself. Pure. */
-export function translate(entries: readonly HealthEntry[], { settings, admitAddress }: TranslateGiven): Translation {
+export function translate(entries: readonly HealthEntry[], all: TranslateGiven): Translation {
+  const { settings } = all
   const instances = new Map<string, readonly Endpoint[]>()
   const refusals: string[] = []
-  for (const entry of entries) {
-    const id = `${entry.Node.Node}/${entry.Service.ID}`
+  const services = new Map(entries.filter(one => one.viaConnect !== true).map(entry => [idOf(entry), entry]))
+  const fronted = new Set(entries.filter(isSidecar).map(destinationOf))
+  for (const given of entries) {
+    const id = idOf(given)
+    const sidecar = isSidecar(given)
+    // What has a sidecar is reached through it alone.
+    if (!sidecar && fronted.has(id)) continue
     try {
-      if (!isIgnored(entry, settings)) instances.set(id, endpointsOf(entry, id, settings, admitAddress))
+      const entry = sidecar ? inFront(given, services.get(destinationOf(given))) : given
+      if (!isIgnored(entry, settings)) instances.set(id, endpointsOf(entry, id, all))
     } catch (error) {
       refusals.push(`${id}: ${errorText(error)}`)
     }
@@ -44,8 +54,9 @@ export function translate(entries: readonly HealthEntry[], { settings, admitAddr
 }
 
 /** Sidecars and gateways are no services to call, and copies of pods would count twice (reference/discovery.md 1.3). */
-function isIgnored({ Service: service }: HealthEntry, settings: ConsulSettings): boolean {
-  if (settings.mesh !== true && service.Kind !== undefined && meshKinds.has(service.Kind)) return true
+function isIgnored(entry: HealthEntry, settings: ConsulSettings): boolean {
+  const { Service: service } = entry
+  if (settings.mesh !== true && !isSidecar(entry) && service.Kind !== undefined && meshKinds.has(service.Kind)) return true
   const meta = service.Meta ?? {}
   const namespace = meta['external-k8s-ns']
   if (meta['external-source'] !== 'kubernetes' || namespace === undefined) return false
@@ -53,8 +64,43 @@ function isIgnored({ Service: service }: HealthEntry, settings: ConsulSettings):
   return typeof ignored === 'boolean' ? ignored : ignored.includes(namespace)
 }
 
-function endpointsOf(entry: HealthEntry, id: string, settings: ConsulSettings, admit: (address: string) => string): readonly Endpoint[] {
+function idOf({ Node: node, Service: service }: HealthEntry): string {
+  return `${node.Node}/${service.ID}`
+}
+
+function isSidecar({ viaConnect, Service: service }: HealthEntry): boolean {
+  return viaConnect === true && service.Kind === 'connect-proxy'
+}
+
+/** The instance that a sidecar stands in front of; it is on the same node. */
+function destinationOf({ Node: node, Service: service }: HealthEntry): string {
+  return `${node.Node}/${service.Proxy?.DestinationServiceID ?? ''}`
+}
+
+/** A sidecar with what its instance says of itself: weight, tags and metadata are the instance's (consul#9334), checks those of both. */
+function inFront(sidecar: HealthEntry, instance: HealthEntry | undefined): HealthEntry {
+  if (instance === undefined) return sidecar
+  const { Weights: weights, Tags, Meta, Locality } = instance.Service
+  const service = { ...sidecar.Service, Tags: Tags ?? null, Meta: Meta ?? null, Locality: Locality ?? null }
+  const checks = [...instance.Checks, ...sidecar.Checks.filter(({ ServiceID }) => ServiceID !== '')]
+  return { ...sidecar, Service: weights === undefined ? service : { ...service, Weights: weights }, Checks: checks }
+}
+
+/**
+ * Instances that speak the mesh's TLS themselves, and sidecars, take nothing else. Where sidecars are services of their own (`mesh: true`) and
+ * the gateway does not speak to the mesh, a TLSContext is what speaks to them.
+ */
+function meshOf(entry: HealthEntry, { settings, meshOf: reach }: TranslateGiven): Mesh | undefined {
+  const { Node: node, Service: service } = entry
+  if (isSidecar(entry) || (service.Kind === 'connect-proxy' && (settings.connect ?? false) !== false))
+    return reach(node.Datacenter ?? '', service.Proxy?.DestinationServiceName ?? service.Service)
+  return service.Connect?.Native === true ? reach(node.Datacenter ?? '', service.Service) : undefined
+}
+
+function endpointsOf(entry: HealthEntry, id: string, given: TranslateGiven): readonly Endpoint[] {
+  const { settings, admitAddress: admit } = given
   const { Service: service } = entry
+  const mesh = meshOf(entry, given)
   const selected = selectAddress(entry, settings.network ?? 'lan')
   const address = admit(selected.address)
   const verdict = checkHealth(entry.Checks, settings)
@@ -73,6 +119,7 @@ function endpointsOf(entry: HealthEntry, id: string, settings: ConsulSettings, a
     tags: (service.Tags ?? []).filter(isShort).slice(0, maxTags),
     meta: metaOf(service.Meta),
     ...(locality === undefined ? {} : { locality }),
+    ...(mesh === undefined ? {} : { mesh }),
   } as const
   const named = service.Ports ?? []
   if (named.length === 0) return [makeEndpoint({ ...common, port: portOf(selected.port) })]

@@ -14,7 +14,10 @@ export const vmPlugin: SourcePlugin<VmSettings> = {
 }
 
 /** Throws `settings-invalid`; opens nothing yet: the database is opened by the first run or request. */
-export function createVmSource(settings: VmSettings, given: SourceGiven): Required<Omit<SourceInstance, 'maxQuietSeconds' | 'watches'>> {
+export function createVmSource(
+  settings: VmSettings,
+  given: SourceGiven,
+): Required<Pick<SourceInstance, 'source' | 'agentRoutes' | 'leases'>> {
   const rules = vmRules(settings, given.name)
   const store = given.stateFolder === undefined ? undefined : new LeaseStore(given.stateFolder, () => given.clock.wall())
   const source = new VmSource(given, new LeaseKeeper(store, given.clock, rules.tombstoneMs), rules.warmingMs)

@@ -194,9 +194,11 @@ function skippedStep(cluster: ServiceCluster, pool: PoolView, endpoint: PoolEndp
   return { code: 'cluster-skips', text, data: clusterData(cluster) }
 }
 
-function whySkipped({ members, port, subset }: ServiceCluster['assignment'], endpoint: PoolEndpoint): string {
+function whySkipped({ members, port, subset, mesh }: ServiceCluster['assignment'], endpoint: PoolEndpoint): string {
   if (endpoint.protocol === 'udp') return 'clusters are TCP, this port is UDP'
   if (endpoint.excluded === true) return `it is left out: ${endpoint.reasons.at(-1)?.text ?? ''}`
+  if (endpoint.mesh !== undefined && !('locked' in endpoint.mesh) && mesh?.includes(endpoint.mesh.identity) !== true)
+    return 'it takes mutual TLS of the mesh only, for which the cluster has no certificate'
   if (members.kind === 'type' && !endpoint.evidence.some(one => one.sourceType === members.type))
     return `its resolver takes endpoints of ${members.type} sources only`
   if (members.kind === 'source' && !endpoint.evidence.some(one => one.source === members.source))

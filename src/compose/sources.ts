@@ -1,5 +1,5 @@
 import type { ConsulRequest } from '../compile/emissary/input.ts'
-import type { Lease, SourceLog, SourcePlugin } from '../discovery/contract.ts'
+import type { Lease, SourceLog, SourcePlugin, SourceSecret } from '../discovery/contract.ts'
 import type { HostedSource, SourceHost } from '../discovery/host.ts'
 import type { KnownBefore } from '../discovery/source-run.ts'
 import { errorText } from '../model/errors.ts'
@@ -16,6 +16,8 @@ export interface SourcesGiven {
   readonly recall: (one: SourceSettings) => Promise<KnownBefore | undefined>
   readonly forget: (source: string) => void
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Some source has another secret. */
+  readonly onSecrets: () => void
 }
 
 /** A source that was made and does not run yet. */
@@ -80,6 +82,10 @@ export class Sources {
     return [...this.#open.values()].flatMap(({ source }) => source.instance.leases?.() ?? [])
   }
 
+  secrets(): readonly SourceSecret[] {
+    return [...this.#open.values()].flatMap(({ source }) => source.instance.secrets?.list() ?? [])
+  }
+
   async #openChanged(settings: Settings, sources: readonly SourceSettings[]): Promise<readonly Opened[]> {
     const changed = sources
       .map(one => besideKubernetes(one, settings))
@@ -103,6 +109,7 @@ export class Sources {
       const isRunning = this.#open.has(one.name)
       const known = await recall(one)
       this.#open.set(one.name, { settings, source })
+      source.instance.secrets?.onChange(() => this.#given.onSecrets())
       if (isRunning) await host.replace(source)
       else host.add(known === undefined ? source : { ...source, known })
     }

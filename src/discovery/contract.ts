@@ -1,6 +1,7 @@
 import type { FastifyPluginCallback } from 'fastify'
 import type { TSchema } from 'typebox'
 import type { EndpointGroup } from '../model/endpoint-group.ts'
+import type { HiddenText } from '../model/hidden-text.ts'
 import type { ServiceKey } from '../model/service-key.ts'
 
 /**
@@ -47,9 +48,24 @@ export interface SourceInstance {
   readonly leases?: () => readonly Lease[]
   /** A healthy source of this kind reports success at least this often (s); longer silence shows as `lagging`. Event-driven ones leave it out. */
   readonly maxQuietSeconds?: number
+  /** What Envoys need to speak to its endpoints, if the mechanism has such. */
+  readonly secrets?: SourceSecrets
   /** What the source's watches did so far, for /metrics; one entry per kind of thing that is watched. */
   readonly watches?: () => readonly WatchCounts[]
 }
+
+/** Secrets that a source keeps, by name; endpoints in a mesh name them (`Endpoint.mesh`). They go to Envoys by SDS, and into no log and no API. */
+export interface SourceSecrets {
+  /** Those in force. */
+  list(): readonly SourceSecret[]
+  /** Calls back when one is new, renewed or gone. */
+  onChange(callback: () => void): void
+}
+
+/** A certificate chain (leaf first) with its key, or authorities; PEM. Names are unique among all sources: begin them with the source's own. */
+export type SourceSecret =
+  | { readonly kind: 'certificate'; readonly name: string; readonly certificateChain: string; readonly privateKey: HiddenText }
+  | { readonly kind: 'validation'; readonly name: string; readonly trustedCa: string }
 
 /** Counters of the watches of one kind since the current run began. */
 export interface WatchCounts {

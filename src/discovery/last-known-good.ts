@@ -84,7 +84,7 @@ export class LastKnownGood {
     const text = `${name} named it at ${when}, before the gateway started, and was not read since`
     const admit = (endpoint: Endpoint): Endpoint[] => {
       try {
-        return admitAddress(endpoint.address) === endpoint.address ? [held(endpoint, 'restart', text)] : []
+        return admitAddress(endpoint.address) === endpoint.address ? [held(locked(endpoint), 'restart', text)] : []
       } catch (error) {
         refused.push(errorText(error))
         return []
@@ -138,4 +138,9 @@ export class LastKnownGood {
     }
     return { forget, confirm, put, drop }
   }
+}
+
+/** Secrets are not kept: until its source is read, nobody can speak to an endpoint in a mesh. */
+function locked(endpoint: Endpoint): Endpoint {
+  return endpoint.mesh === undefined ? endpoint : { ...endpoint, mesh: { locked: 'its source was not read since the gateway started' } }
 }

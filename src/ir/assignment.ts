@@ -10,6 +10,8 @@ export interface AssignmentSpec {
   readonly members: MemberFilter
   /** Only these of the pool, the first that there are: each step is a priority. Undefined: all. */
   readonly subset?: readonly SubsetStep[]
+  /** Identities that the cluster can reach through a mesh: endpoints that are in one and have another are left out. Undefined: none. */
+  readonly mesh?: readonly string[]
   /** The cluster finds out itself which endpoints are dead: it has outlier detection or active health checks. */
   readonly probed?: true
 }

@@ -1,3 +1,4 @@
+import type { MeshPeer } from '../model/mesh.ts'
 import type { ObjectRef } from '../model/object-ref.ts'
 import type { AssignmentSpec } from './assignment.ts'
 import type { IrClusterOptions } from './cluster-options.ts'
@@ -159,6 +160,8 @@ interface IrEds {
   readonly assignment: AssignmentSpec
   /** Of the ServicePool behind it, if there is one. */
   readonly pool?: IrPool
+  /** Those of its endpoints that are reached by mutual TLS, by identity; the secrets they name exist. */
+  readonly mesh?: readonly MeshPeer[]
 }
 
 interface IrDns {

@@ -1,5 +1,6 @@
 import type { JudgedChecks } from './check-health.ts'
 import type { Health, Presence } from './health.ts'
+import type { Mesh } from './mesh.ts'
 import type { Reason } from './reason.ts'
 
 /** Where an instance runs; unknown parts are empty strings. */
@@ -41,6 +42,8 @@ export interface Endpoint {
   readonly reasons: readonly Reason[]
   /** Checks behind its health, where a source tells of them and they are not all passing. */
   readonly checks?: JudgedChecks
+  /** It takes mutual TLS of a mesh and nothing else; undefined: anything. */
+  readonly mesh?: Mesh
 }
 
 const nowhere: Locality = Object.freeze({ region: '', zone: '', subzone: '' })
@@ -68,5 +71,6 @@ export function makeEndpoint(given: Pick<Endpoint, 'address' | 'port' | 'id'> & 
     presence: given.presence ?? 'live',
     reasons: given.reasons === undefined || given.reasons.length === 0 ? noReasons : given.reasons,
     ...(given.checks === undefined ? {} : { checks: given.checks }),
+    ...(given.mesh === undefined ? {} : { mesh: given.mesh }),
   })
 }

@@ -1,4 +1,5 @@
 import type { Endpoint } from './endpoint.ts'
+import { sameMesh } from './mesh.ts'
 
 /** Whether two endpoints say the same. Identity is the common answer: sources keep the objects that did not change. */
 export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
@@ -20,7 +21,8 @@ export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
       sameList(a.tags, b.tags, (x, y) => x === y) &&
       sameList(a.reasons, b.reasons, (x, y) => x.code === y.code && x.text === y.text) &&
       sameMeta(a.meta, b.meta) &&
-      sameChecks(a.checks, b.checks))
+      sameChecks(a.checks, b.checks) &&
+      sameMesh(a.mesh, b.mesh))
   )
 }
 

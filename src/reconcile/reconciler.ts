@@ -9,6 +9,7 @@ import { generateAssignment } from '../xds/generate/assignment.ts'
 import { structureSteps } from '../xds/generate/structure.ts'
 import { keyText, type Resource, type ResourceKey } from '../xds/resource.ts'
 import { Assignments, type IsTentative } from './assignments.ts'
+import { hasNewPeers } from './new-peers.ts'
 import { withoutDangling } from './references.ts'
 
 export interface ReconcilerGiven<C extends Compiled> {
@@ -43,6 +44,8 @@ export class Reconciler<C extends Compiled = Compiled> {
   #specs = new Map<string, AssignmentSpec>()
   #specsByService = new Map<ServiceKey, AssignmentSpec[]>()
   #structure: ReadonlyMap<string, Resource> = new Map()
+  /** Assignments that stay as they are until the next flush, which lets their clusters reach what their pools have since. */
+  readonly #held = new Set<string>()
   /** Services that became known while a flush is under way. */
   #appeared: ServiceKey[] | undefined
 
@@ -68,7 +71,12 @@ export class Reconciler<C extends Compiled = Compiled> {
     const upsert: Resource[] = []
     let structural = false
     for (const { before, after } of change.pools) {
-      for (const spec of this.#specsByService.get(after.service) ?? []) upsert.push(this.#made.make(spec, after))
+      for (const spec of this.#specsByService.get(after.service) ?? []) {
+        if (this.#held.has(spec.name) || hasNewPeers(spec, before, after)) {
+          this.#held.add(spec.name)
+          structural = true
+        } else upsert.push(this.#made.make(spec, after))
+      }
       if (before !== undefined) continue
       structural ||= this.#wasLookedFor(after.service)
       this.#appeared?.push(after.service)
@@ -95,6 +103,7 @@ export class Reconciler<C extends Compiled = Compiled> {
   *flushStructure(): Steps<boolean> {
     const receivedAt = this.#given.now()
     this.#appeared = []
+    const held = new Set(this.#held)
     const compiled = yield* this.#given.compile()
     const made = yield* structureSteps(compiled.table)
     const wanted = new Map(made.map(resource => [keyText(resource), resource]))
@@ -108,7 +117,7 @@ export class Reconciler<C extends Compiled = Compiled> {
     const upsert = [...serve.values()]
     for (const spec of specs.values()) {
       // An assignment whose rule did not change follows its pool by the fast path alone.
-      if (sameSpec(this.#specs.get(spec.name), spec)) continue
+      if (!held.has(spec.name) && sameSpec(this.#specs.get(spec.name), spec)) continue
       upsert.push(this.#made.make(spec, this.#given.table.pool(spec.service)))
     }
     const remove: ResourceKey[] = []
@@ -120,6 +129,7 @@ export class Reconciler<C extends Compiled = Compiled> {
     }
     this.#structure = serve
     this.#specs = specs
+    for (const name of held) this.#held.delete(name)
     this.#specsByService = Map.groupBy(specs.values(), spec => spec.service)
     this.#given.cache.patch({ upsert, remove }, receivedAt)
     const appeared = this.#appeared

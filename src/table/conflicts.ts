@@ -13,6 +13,7 @@ export const conflictKinds = [
   'address-reuse',
   'sync-loop',
   'gateway-loop',
+  'mesh-only',
   'address-in-two-services',
   'name-apart',
 ] as const
@@ -163,6 +164,12 @@ function leftOut(pool: PoolView): readonly (Conflict | undefined)[] {
 }
 
 const standingConflicts = [
+  {
+    code: 'mesh-only',
+    severity: 'warning',
+    text: 'an endpoint takes mutual TLS of a service mesh only, and the gateway has no certificate for it; it gets no requests',
+    fix: 'let the Consul source speak to the mesh (connect: true), or see what its status says of the leaf and the roots',
+  },
   {
     code: 'address-reuse',
     severity: 'warning',

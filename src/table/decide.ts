@@ -1,6 +1,7 @@
 import type { Endpoint } from '../model/endpoint.ts'
 import { Interner } from '../model/intern.ts'
 import type { Reason } from '../model/reason.ts'
+import { inMesh, meshOf } from './in-mesh.ts'
 import { isOurCopy } from './loop.ts'
 import type { PoolPlace } from './pool-order.ts'
 import type { Evidence, PoolEndpoint } from './pool-view.ts'
@@ -21,7 +22,9 @@ export function decide(at: PoolPlace, evidence: readonly Evidence[]): PoolEndpoi
   const draining = evidence.find(one => one.endpoint.health === 'draining' && !isOurCopy(one))
   const health = draining === undefined ? winner.endpoint.health : 'draining'
   const reasons = evidence.length === 1 ? winner.endpoint.reasons : mergedReasons(evidence, winner, draining)
-  return Object.freeze({ address, port, protocol, additionalAddresses, health, presence, weight, winner, evidence, reasons })
+  const decided = Object.freeze({ address, port, protocol, additionalAddresses, health, presence, weight, winner, evidence, reasons })
+  const mesh = meshOf(evidence)
+  return mesh === undefined ? decided : inMesh(decided, mesh)
 }
 
 /** All that the evidence knows but `address`, sorted. */

@@ -1,3 +1,4 @@
+import type { Mesh } from '../model/mesh.ts'
 import type { Endpoint } from '../model/endpoint.ts'
 import type { Health, Presence } from '../model/health.ts'
 import type { Override } from '../model/override.ts'
@@ -35,6 +36,8 @@ export interface PoolEndpoint {
   readonly member?: PoolMember
   /** Envoy is not told of it; the reasons say why. */
   readonly excluded?: true
+  /** It takes mutual TLS of a mesh only: clusters without it do not get it, and it is `excluded` while it is locked. */
+  readonly mesh?: Mesh
   /** Why it is left out whatever its sources say of it: it is not what they take it for. */
   readonly barred?: Reason
   /** What an operator decided about it. */

@@ -31,6 +31,10 @@ function begin(path: string, confirmedAt: number | null = 0) {
     group: (source, id) => table.group(source, id),
     confirmedAt: () => confirmedAt ?? undefined,
   })
+  const apply = (groups: readonly EndpointGroup[]): void => {
+    table.apply({ name: 'dc1', type: 'consul' }, groups, 0)
+    kept.note('dc1', groups)
+  }
   return {
     kept,
     damages,
@@ -38,10 +42,9 @@ function begin(path: string, confirmedAt: number | null = 0) {
       const endpoints = addresses.map(address =>
         makeEndpoint({ address, port: 80, id: address, tags: ['v2'], meta: { a: 'b' }, weight: 50 }),
       )
-      const groups: EndpointGroup[] = [{ id, service: web, endpoints }]
-      table.apply({ name: 'dc1', type: 'consul' }, groups, 0)
-      kept.note('dc1', groups)
+      apply([{ id, service: web, endpoints }])
     },
+    apply,
     async end() {
       await writer?.stop()
       database.close()
@@ -148,4 +151,17 @@ t.test('rows that are no endpoints are damage: moved aside and reported, nothing
     t.match(second.damages, [/was damaged .* moved to/], text)
     await second.end()
   }
+})
+
+t.test('an endpoint in a mesh is recalled as one that nobody can speak to yet: certificates are not kept', async t => {
+  const path = await file(t)
+  const first = begin(path)
+  await first.kept.recall(dc1, 0)
+  const mesh = { identity: 'spiffe://x/svc/web', certificate: 'c', validation: 'v' }
+  first.apply([{ id: 'web', service: web, endpoints: [makeEndpoint({ address: '10.0.0.1', port: 80, id: 'a', mesh })] }])
+  await first.end()
+  const second = begin(path)
+  const recalled = await second.kept.recall(dc1, 0)
+  t.match(recalled, { groups: [{ endpoints: [{ presence: 'suspect', mesh: { locked: /not read since/ } }] }] })
+  await second.end()
 })

@@ -18,6 +18,7 @@ import type { CompileInput, CompileObject, CompileResult, Verdict } from './inpu
 import { compileListeners, takes } from './listeners.ts'
 import { Lookups } from './lookups.ts'
 import { type MappingRoute, mappingRoute } from './mapping-route.ts'
+import { withMesh } from './mesh.ts'
 import { noteCovered } from './note-covered.ts'
 import { compare } from './order.ts'
 import { readUpstream, type UpstreamContext } from './read-upstream.ts'
@@ -189,10 +190,16 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
     ...serviceClusters,
     ...tcpClusters,
   ]).filter(cluster => used.has(cluster.name))
+  const mesh = withMesh(clusters, input)
   const warnings =
     listeners.length === 0 ? ['there is no Listener that can be served: nothing listens; write a Listener with protocol HTTP'] : []
   return {
-    table: Object.freeze({ ...compiled, clusters, http: withErrors(http, routes), secrets: secrets.used }),
+    table: Object.freeze({
+      ...compiled,
+      clusters: mesh.clusters,
+      http: withErrors(http, routes),
+      secrets: [...secrets.used, ...mesh.secrets],
+    }),
     report,
     resolvers,
     routes,

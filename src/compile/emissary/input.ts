@@ -2,6 +2,8 @@ import type { CheckedObject } from '../../manifests/checked-object.ts'
 import type { Finding } from '../../manifests/checked-object.ts'
 import type { Manifest } from '../../manifests/object.ts'
 import type { ObjectRef } from '../../model/object-ref.ts'
+import type { IrSecret } from '../../ir/secret.ts'
+import type { MeshPeer } from '../../model/mesh.ts'
 import type { ServiceKey } from '../../model/service-key.ts'
 import type { GrpcNames } from '../../ir/grpc-names.ts'
 import type { PoolRule } from '../../model/pool-rule.ts'
@@ -14,6 +16,8 @@ export interface CompileInput {
   /** Some Host was written for this gateway, be it refused: no Host is made up then (it would open what the refused one closes). */
   readonly hostsDeclared: boolean
   readonly known: KnownServices
+  /** What sources keep for speaking to their endpoints. */
+  readonly sourceSecrets?: readonly IrSecret[]
   /** The Consul sources of the settings, none that were made for a ConsulResolver; undefined offline, where they are not known. */
   readonly consulSources: readonly ConsulSource[] | undefined
   /** All sources that run, for ServicePools; undefined offline, where they are not known. */
@@ -42,12 +46,14 @@ export interface CompileObject {
   readonly lastGood: CheckedObject | undefined
 }
 
-/** What the endpoint table knows. Both only ever grow. */
+/** What the endpoint table knows. It only ever grows. */
 export interface KnownServices {
   /** Some source has known this service since the start. */
   has(service: ServiceKey): boolean
   /** Some source has a service in this namespace, or is set to it. */
   hasNamespace(namespace: string): boolean
+  /** Whom some endpoint of the service was reached as through a mesh since the start. */
+  meshPeers?(service: ServiceKey): readonly MeshPeer[]
 }
 
 export interface ConsulSource {

@@ -5,6 +5,7 @@ import type { PoolEndpoint, PoolView } from '../../table/reader.ts'
 import { deferResource, type Place, type Resource, type Variants } from '../resource.ts'
 import { narrowPlace } from './distance.ts'
 import { encodeAssignment, type LbEndpoint, type LbLocality } from './encode-assignment.ts'
+import { socketMetadata } from './mesh-sockets.ts'
 import { isLastResort, needsLastResort } from './last-resort.ts'
 import { type RankedLocality, rankLocalities } from './rank-localities.ts'
 import { selectEndpoints } from './select-endpoints.ts'
@@ -78,7 +79,15 @@ function lbLocality({ locality, priority, share: ofLevel, endpoints }: RankedLoc
 }
 
 function lbEndpoint(endpoint: PoolEndpoint, share: number, { probed, desperate }: StatusGiven): LbEndpoint {
-  const { address, port, additionalAddresses, weight } = endpoint
+  const { address, port, additionalAddresses, weight, mesh } = endpoint
   const health = desperate && isLastResort(endpoint) ? 'degraded' : servedHealth(endpoint, probed)
-  return { address, additional: additionalAddresses, port, status: statusOf[health], weight: Math.max(1, Math.floor(weight * share)) }
+  const metadata = mesh === undefined ? undefined : socketMetadata(mesh)
+  return {
+    address,
+    additional: additionalAddresses,
+    port,
+    status: statusOf[health],
+    weight: Math.max(1, Math.floor(weight * share)),
+    metadata,
+  }
 }

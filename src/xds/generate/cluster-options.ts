@@ -46,7 +46,8 @@ export function optionSecrets({ tls }: IrClusterOptions): readonly ResourceKey[]
   return [tls?.certificate, tls?.validation].filter(name => name !== undefined).map(secretKey)
 }
 
-function upstreamTls(tls: IrOrigination): PlainMessage {
+/** The transport socket that begins TLS. */
+export function upstreamTls(tls: IrOrigination): PlainMessage {
   const { sni, certificate, validation, subjects } = tls
   const context = {
     ...commonTls(tls),

@@ -3,6 +3,8 @@ import type { IrPool } from '../../ir/pool.ts'
 import type { IrCluster, LoadBalancing } from '../../ir/route-table.ts'
 import { duration, encodeMessage, type PlainMessage } from '../codec.ts'
 import { makeResource, type Resource, type ResourceKey } from '../resource.ts'
+import { socketMatch } from './mesh-sockets.ts'
+import { secretKey } from './secret.ts'
 import { healthCheck, optionFields, optionSecrets, protocolOptions } from './cluster-options.ts'
 
 const policies: Readonly<Record<LoadBalancing, string>> = {
@@ -26,9 +28,11 @@ const firstEndpointsMs = 5000
 /** The Cluster of one upstream; with EDS it requires its assignment. */
 export function generateCluster(cluster: IrCluster): Resource {
   const { options } = cluster
+  const mesh = cluster.kind === 'eds' ? (cluster.mesh ?? []) : []
   const requires: ResourceKey[] = [
     ...(cluster.kind === 'eds' ? [{ type: 'endpoint', name: cluster.assignment.name } as const] : []),
     ...(options === undefined ? [] : optionSecrets(options)),
+    ...mesh.flatMap(({ certificate, validation }) => [secretKey(certificate), secretKey(validation)]),
   ]
   const pool = cluster.kind === 'eds' ? cluster.pool : undefined
   const message = {
@@ -49,6 +53,7 @@ export function generateCluster(cluster: IrCluster): Resource {
     ...(pool === undefined ? {} : poolOptions(pool, cluster.loadBalancing)),
     // What an object says of its own upstream counts more than what the pool says for everybody.
     ...(options === undefined ? protocolOptions(cluster.http2 === true) : optionFields(options, cluster.http2 === true)),
+    ...(mesh.length === 0 ? {} : { transportSocketMatches: mesh.map(socketMatch) }),
     ...discovery(cluster),
   }
   return makeResource('cluster', cluster.name, encodeMessage('envoy.config.cluster.v3.Cluster', message), requires)

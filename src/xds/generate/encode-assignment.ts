@@ -8,6 +8,8 @@ export interface LbEndpoint {
   readonly port: number
   readonly status: number
   readonly weight: number
+  /** An encoded envoy.config.core.v3.Metadata; undefined: none. */
+  readonly metadata: Buffer | undefined
 }
 
 export interface LbLocality {
@@ -88,9 +90,10 @@ function sizeOfHost({ address, port, additional }: LbEndpoint): number {
   return size
 }
 
-/** LbEndpoint { endpoint = 1, health_status = 2, load_balancing_weight = 4 { value = 1 } } */
-function sizeOfEndpoint({ status, weight }: LbEndpoint, host: number): number {
-  return sizeOfBytes(host) + (status === 0 ? 0 : 2) + 3 + sizeOfVarint(weight)
+/** LbEndpoint { endpoint = 1, health_status = 2, metadata = 3, load_balancing_weight = 4 { value = 1 } } */
+function sizeOfEndpoint({ status, weight, metadata }: LbEndpoint, host: number): number {
+  const size = sizeOfBytes(host) + (status === 0 ? 0 : 2) + 3 + sizeOfVarint(weight)
+  return metadata === undefined ? size : size + sizeOfBytes(metadata.length)
 }
 
 function writeEndpoint(bytes: Buffer, start: number, endpoint: LbEndpoint): number {
@@ -104,6 +107,10 @@ function writeEndpoint(bytes: Buffer, start: number, endpoint: LbEndpoint): numb
     at = writeAddress(bytes, at, other, port)
   }
   if (status !== 0) at = writeHead(bytes, at, 0x10, status)
+  if (endpoint.metadata !== undefined) {
+    at = writeHead(bytes, at, 0x1a, endpoint.metadata.length)
+    at += endpoint.metadata.copy(bytes, at)
+  }
   at = writeHead(bytes, at, 0x22, 1 + sizeOfVarint(weight))
   return writeHead(bytes, at, 0x08, weight)
 }

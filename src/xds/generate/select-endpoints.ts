@@ -1,4 +1,5 @@
 import type { AssignmentSpec, MemberFilter } from '../../ir/assignment.ts'
+import type { Mesh } from '../../model/mesh.ts'
 import { subsetStep } from './subset.ts'
 import { decideAgain, type Evidence, type PoolEndpoint, type PoolView, selectPorts } from '../../table/reader.ts'
 
@@ -9,18 +10,23 @@ import { decideAgain, type Evidence, type PoolEndpoint, type PoolView, selectPor
 export function selectEndpoints(pool: PoolView | undefined, spec: AssignmentSpec): readonly PoolEndpoint[] {
   if (pool === undefined) return []
   const { subset } = spec
-  const found = selectPorts(selectMembers(pool.endpoints, spec.members), spec.port)
+  const found = selectPorts(selectMembers(pool.endpoints, spec), spec.port)
   return subset === undefined ? found : found.filter(endpoint => subsetStep(endpoint, subset) >= 0)
 }
 
-function selectMembers(endpoints: readonly PoolEndpoint[], filter: MemberFilter): readonly PoolEndpoint[] {
+function selectMembers(endpoints: readonly PoolEndpoint[], { members: filter, mesh }: AssignmentSpec): readonly PoolEndpoint[] {
   const found: PoolEndpoint[] = []
   for (const endpoint of endpoints) {
     if (endpoint.protocol !== 'tcp' || endpoint.excluded === true) continue
     const seen = filter.kind === 'all' ? endpoint : restrict(endpoint, filter)
-    if (seen !== undefined) found.push(seen)
+    if (seen !== undefined && (seen.mesh === undefined || reaches(seen.mesh, mesh))) found.push(seen)
   }
   return found
+}
+
+/** Whether a cluster has what it takes to speak to an endpoint in a mesh: it is never dialled in plain. */
+function reaches(mesh: Mesh, identities: AssignmentSpec['mesh']): boolean {
+  return !('locked' in mesh) && identities?.includes(mesh.identity) === true
 }
 
 /** The endpoint as the allowed evidence alone describes it: another source's health or weight must not show through. */

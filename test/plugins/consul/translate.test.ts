@@ -9,7 +9,8 @@ import { makeGiven } from '../../contract/harness.ts'
 import { check, entry } from './entries.ts'
 
 const { admitAddress } = makeGiven()
-const run = (entries: readonly HealthEntry[], settings: ConsulSettings = {}): Translation => translate(entries, { settings, admitAddress })
+const run = (entries: readonly HealthEntry[], settings: ConsulSettings = {}): Translation =>
+  translate(entries, { settings, admitAddress, meshOf: (dc, service) => ({ locked: `${dc} ${service}` }) })
 const only = (one: HealthEntry, settings: ConsulSettings = {}): Endpoint | undefined => [...run([one], settings).instances.values()][0]?.[0]
 
 t.test('an instance becomes an endpoint with its node and id as identity', async t => {

@@ -5,6 +5,7 @@ import { decodeMessage, encodeMessage, type PlainMessage } from '../../../src/xd
 import { generateAssignment } from '../../../src/xds/generate/assignment.ts'
 import { encodeAssignment, type LbEndpoint, type LbLocality } from '../../../src/xds/generate/encode-assignment.ts'
 import type { PoolView } from '../../../src/table/reader.ts'
+import { socketMetadata } from '../../../src/xds/generate/mesh-sockets.ts'
 import { endpoint, poolOf, specOf } from './pools.ts'
 
 const typeName = 'envoy.config.endpoint.v3.ClusterLoadAssignment'
@@ -37,6 +38,8 @@ function table(pool: PoolView | undefined) {
   ])
 }
 
+const plainMetadata = { filterMetadata: { 'envoy.transport_socket_match': { fields: { mesh: { stringValue: 'spiffe://x/svc/a' } } } } }
+
 /** The same message for the general encoder. */
 function plain(name: string, localities: readonly LbLocality[], overprovisioning: number | undefined): PlainMessage {
   const noDefaults = (record: Record<string, unknown>) => Object.fromEntries(Object.entries(record).filter(([, value]) => value !== ''))
@@ -49,7 +52,7 @@ function plain(name: string, localities: readonly LbLocality[], overprovisioning
       ...(Object.values(locality).every(part => part === '')
         ? {}
         : { locality: noDefaults({ region: locality.region, zone: locality.zone, subZone: locality.subzone }) }),
-      lbEndpoints: endpoints.map(({ address, additional, port, status, weight }) => ({
+      lbEndpoints: endpoints.map(({ address, additional, port, status, weight, metadata }) => ({
         endpoint: {
           address: { socketAddress: { address, portValue: port } },
           ...(additional.length === 0
@@ -58,6 +61,7 @@ function plain(name: string, localities: readonly LbLocality[], overprovisioning
         },
         ...(status === 0 ? {} : { healthStatus: statusNames[status] }),
         loadBalancingWeight: { value: weight },
+        ...(metadata === undefined ? {} : { metadata: plainMetadata }),
       })),
     })),
   }
@@ -70,6 +74,7 @@ t.test('the bytes written by hand are those of the general encoder', async t => 
     port: fc.integer({ min: 1, max: 65_535 }),
     status: fc.integer({ min: 0, max: 5 }),
     weight: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 0xffff_ffff })),
+    metadata: fc.constantFrom(undefined, socketMetadata({ identity: 'spiffe://x/svc/a', certificate: 'c', validation: 'v' })),
   })
   const part = fc.oneof(fc.constant(''), fc.string({ unit: 'grapheme' }))
   const number = fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 128 }), fc.integer({ min: 1, max: 0xffff_ffff }))
