@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:https'
 import { createServer as createTcpServer } from 'node:net'
-import type { TLSSocket } from 'node:tls'
+import { TLSSocket } from 'node:tls'
 import t from 'tap'
 import { type ConsulAgent, startConsul } from '../tools/consul-agent.ts'
 import { startBackends, stopBackends } from '../tools/http-backend.ts'
@@ -40,7 +40,8 @@ async function startSidecar(t: Teardown, consul: ConsulAgent, service: string): 
   }
   const options = { requestCert: true, rejectUnauthorized: true }
   const server: Server = createServer({ ...(await material()), ...options }, (request, response) => {
-    const { subjectaltname = '', serialNumber } = (request.socket as TLSSocket).getPeerCertificate()
+    if (!(request.socket instanceof TLSSocket)) throw new Error('a request without TLS')
+    const { subjectaltname = '', serialNumber } = request.socket.getPeerCertificate()
     sidecar.requests++
     sidecar.clients.add(subjectaltname)
     sidecar.serials.add(serialNumber)
@@ -76,6 +77,8 @@ interface Explained {
 t.test(
   'Consul Connect: sidecars by mutual TLS beside plain instances, through a rotation of the root, and never the wrong one',
   async t => {
+    // A rotation takes up to 30 s.
+    t.setTimeout(120_000)
     const consul = await startConsul()
     t.teardown(() => consul.stop())
     const backends = await startBackends(2)
