@@ -10,6 +10,9 @@ import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
 import { mappingObject, startStage, vmService } from './stage.ts'
 
+// Consul spreads new leaves over 30 s.
+t.setTimeout(120_000)
+
 interface Leaf {
   readonly CertPEM: string
   readonly PrivateKeyPEM: string
@@ -77,8 +80,6 @@ interface Explained {
 t.test(
   'Consul Connect: sidecars by mutual TLS beside plain instances, through a rotation of the root, and never the wrong one',
   async t => {
-    // A rotation takes up to 30 s.
-    t.setTimeout(120_000)
     const consul = await startConsul()
     t.teardown(() => consul.stop())
     const backends = await startBackends(2)
