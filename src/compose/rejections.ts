@@ -4,7 +4,7 @@ import type { ManifestStore } from '../manifests/store.ts'
 import type { ObjectStatus, Rejection } from '../manifests/status.ts'
 import { refText } from '../model/object-ref.ts'
 import { blamedObjects } from '../reconcile/blamed-objects.ts'
-import type { Timers } from '../reconcile/scheduler.ts'
+import type { Timers } from '../reconcile/timers.ts'
 import type { ProxiesReader, Refusal } from '../xds/status.ts'
 
 export interface RejectionsGiven {

@@ -5,12 +5,13 @@ import { IsthmusError } from '../model/errors.ts'
 import { didYouMean } from '../model/nearest.ts'
 import type { Override } from '../model/override.ts'
 import { conflictError } from '../operate/overrides.ts'
+import { inSlices } from '../reconcile/in-slices.ts'
 import type { OnDemand } from '../reconcile/on-demand.ts'
+import { systemTimers } from '../reconcile/timers.ts'
 import type { EndpointTable } from '../table/endpoint-table.ts'
 import type { Reality } from '../what-if/imagine.ts'
 import type { SuspectSource } from '../what-if/stages.ts'
 import { type Asked, type Consequences, whatIf } from '../what-if/what-if.ts'
-import { inSlices } from './in-slices.ts'
 import type { Operate } from './operate.ts'
 import type { Sources } from './sources.ts'
 
@@ -41,7 +42,7 @@ export function whatIfDesk(given: WhatIfGiven): (asked: Asked) => Promise<Conseq
       const overrides = operate.overrides.list().map(one => one.override)
       const reality = { table, store, compiled, compile, overrides, dynamic: onDemand.assignments }
       demandOverrides(asked, overrides, table)
-      return inSlices(whatIf(reality, { ...asked, sources: asked.sources.map(one => suspect(one, given)) }))
+      return inSlices(whatIf(reality, { ...asked, sources: asked.sources.map(one => suspect(one, given)) }), systemTimers)
     })
     turn = answer.catch(() => undefined)
     return answer

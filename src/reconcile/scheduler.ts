@@ -1,12 +1,6 @@
 import type { Steps } from '../model/steps.ts'
-
-/** Timers, injected so that tests decide when they fire. */
-export interface Timers {
-  /** Milliseconds, monotonic. */
-  now(): number
-  /** Runs `task` in the next turn of the event loop, or after `ms` when that is over 0; the result cancels it. */
-  after(ms: number, task: () => void): () => void
-}
+import { inSlices } from './in-slices.ts'
+import type { Timers } from './timers.ts'
 
 export interface SchedulerBounds {
   /** Endpoint changes that follow a flush within this many ms wait for its end: bursts merge, a lone change never waits. */
@@ -23,9 +17,6 @@ export interface SchedulerBounds {
  */
 export const defaultBounds: SchedulerBounds = { endpointQuietMs: 5, structureQuietMs: 20, structureCapMs: 500 }
 
-/** So long a step of a structure flush may hold the event loop; then whatever waits has its turn. */
-const sliceMs = 5
-
 /** One loop, one timer each for the two paths (style.md, principle 12). A structure flush is cut into slices, between which endpoints go first. */
 export class Scheduler {
   readonly #timers: Timers
@@ -36,6 +27,8 @@ export class Scheduler {
   #endpointsFlushedAt = -Infinity
   /** When structure changed first since the last flush began. Nothing was ever flushed: since always. */
   #structureSince: number | undefined = -Infinity
+  /** The structure flush under way. */
+  #steps: Steps<void> | undefined
   #running: Promise<void> | undefined
   #cancelStructure: (() => void) | undefined
   #cancelEndpoints: (() => void) | undefined
@@ -78,42 +71,22 @@ export class Scheduler {
     this.#cancelStructure?.()
     this.#cancelStructure = undefined
     this.#structureSince = undefined
-    const { promise, resolve } = Promise.withResolvers<undefined>()
-    this.#running = promise
-    this.#advance(this.#flushStructure(), () => {
-      this.#running = undefined
-      resolve(undefined)
-    })
-    return promise
+    const steps = this.#flushStructure()
+    this.#steps = steps
+    // Not before the next microtask: a flush may lead back here, and has to find itself under way.
+    this.#running = Promise.resolve()
+      .then(() => inSlices(steps, this.#timers))
+      .finally(() => {
+        this.#steps = undefined
+        this.#running = undefined
+      })
+    return this.#running
   }
 
   stop(): void {
     this.#stopped = true
+    this.#steps?.return()
     this.#cancelStructure?.()
     this.#cancelEndpoints?.()
   }
-
-  #advance(steps: Steps<void>, done: () => void): void {
-    const until = this.#timers.now() + sliceMs
-    while (!this.#stopped) {
-      if (steps.next().done === true) break
-      if (this.#timers.now() < until) continue
-      this.#timers.after(0, () => this.#advance(steps, done))
-      return
-    }
-    done()
-  }
-}
-
-/** The process's own timers. */
-export const systemTimers: Timers = {
-  now: () => performance.now(),
-  after(ms, task) {
-    if (ms <= 0) {
-      const immediate = setImmediate(task)
-      return () => clearImmediate(immediate)
-    }
-    const timer = setTimeout(task, ms)
-    return () => clearTimeout(timer)
-  },
 }

@@ -3,7 +3,8 @@
  * agents register (100,000 groups) and a Consul knows too, each with a Mapping. Runs in slices as in the gateway.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { inSlices } from '../../src/compose/in-slices.ts'
+import { inSlices } from '../../src/reconcile/in-slices.ts'
+import { systemTimers } from '../../src/reconcile/timers.ts'
 import { whatIf } from '../../src/what-if/what-if.ts'
 import { base, mapping, override, pool, SmallWorld } from '../what-if/small-world.ts'
 
@@ -42,7 +43,7 @@ for (const [name, question] of Object.entries(questions)) {
     const delay = monitorEventLoopDelay({ resolution: 1 })
     delay.enable()
     const begun = performance.now()
-    const { stages } = await inSlices(whatIf(world.reality, question))
+    const { stages } = await inSlices(whatIf(world.reality, question), systemTimers)
     const took = performance.now() - begun
     await new Promise(resolve => setTimeout(resolve, 20))
     delay.disable()
