@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { IsthmusError } from '../model/errors.ts'
+import { runtimeLayer } from '../model/runtime-layer.ts'
 
 export interface BootstrapOptions {
   /** Who this Envoy is; unique among all Envoys of the control plane. */
@@ -70,7 +71,12 @@ export function bootstrap(options: BootstrapOptions): object {
     static_resources: { clusters: [xdsCluster(options)] },
     layered_runtime: {
       layers: [
-        { name: 'isthmus', static_layer: { 're2.max_program_size.error_level': regexProgramSize } },
+        { name: 'bootstrap', static_layer: { 're2.max_program_size.error_level': regexProgramSize } },
+        // What the Module's runtime_flags say. Envoy waits for it before it asks for anything else; a control plane without it shall not delay much.
+        {
+          name: runtimeLayer,
+          rtds_layer: { name: runtimeLayer, rtds_config: { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '5s' } },
+        },
         { name: 'admin', admin_layer: {} },
       ],
     },

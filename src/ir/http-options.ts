@@ -24,6 +24,8 @@ export interface IrHttpOptions {
   readonly clientCertificate?: { readonly forward: IrForwardCertificate; readonly tell: readonly IrCertificatePart[] }
   /** Of each connection. */
   readonly bufferLimitBytes?: number
+  /** Values of Envoy's own runtime, by their keys. */
+  readonly runtime?: Readonly<Record<string, number>>
   /** No x-envoy-… headers towards upstreams and clients. */
   readonly suppressEnvoyHeaders?: true
 

@@ -7,7 +7,7 @@ import type { Finding, KindFindings } from './checked-object.ts'
 import type { FieldPath } from './field-path.ts'
 import type { Manifest } from './object.ts'
 import type { MappingSpec } from './schema/mapping.ts'
-import { inertModuleKeys, type ModuleConfig, moduleConfigSchema } from './schema/module.ts'
+import { inertModuleKeys, inertRuntimeFlags, type ModuleConfig, moduleConfigSchema } from './schema/module.ts'
 
 /** The only name that means anything (emissary-resources.md 6). */
 const moduleName = 'ambassador'
@@ -108,6 +108,7 @@ function notices(config: ModuleConfig): readonly string[] {
   return [
     ...other.map(key => unknownNotice(['config', key], inertModuleKeys[key], [...known, ...Object.keys(inertModuleKeys)])),
     ...unknownDefaults(config),
+    ...unknownFlags(config),
     ...(set && !wantsSet
       ? ['spec.config.set_current_client_cert_details has no effect without forward_client_cert_details APPEND_FORWARD or SANITIZE_SET']
       : []),
@@ -125,6 +126,13 @@ function unknownDefaults({ defaults = {} }: ModuleConfig): readonly string[] {
       .filter(key => !ofMapping.includes(key))
       .map(key => unknownNotice(['config', 'defaults', 'httpmapping', key], undefined, ofMapping)),
   ]
+}
+
+function unknownFlags({ runtime_flags: flags = {} }: ModuleConfig): readonly string[] {
+  const known = Object.keys(moduleConfigSchema.properties.runtime_flags.properties)
+  return Object.keys(flags)
+    .filter(key => !known.includes(key))
+    .map(key => unknownNotice(['config', 'runtime_flags', key], inertRuntimeFlags[key], known))
 }
 
 function unknownNotice(path: readonly string[], why: string | undefined, known: readonly string[]): string {

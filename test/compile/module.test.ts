@@ -226,6 +226,16 @@ t.test('several Modules, other names, keys that nobody knows: each is named', t 
     /^spec\.config\.server_nam is unknown and has no effect; did you mean "server_name"\?/,
     /^spec\.config\.use_proxy_proto has no effect: write a Listener whose protocolStack has PROXY/,
   ])
+  const { table: flagged } = odd.apply(
+    module(
+      'runtime_flags: {http.max_requests_per_io_cycle: 1, overload.x: 2, envoy.restart_features.send_goaway_for_premature_rst_streams: true}',
+    ),
+  )
+  t.strictSame(flagged.http.options.runtime, { 'http.max_requests_per_io_cycle': 1 })
+  t.match([...odd.notices('Module', 'ambassador')].sort(), [
+    /runtime_flags\.envoy\.restart_features\.send_goaway_for_premature_rst_streams has no effect: Envoy has no such switch any more/,
+    /runtime_flags\.overload\.x is unknown and has no effect/,
+  ])
   t.end()
 })
 

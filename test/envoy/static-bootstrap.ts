@@ -17,11 +17,11 @@ export function withStructure(table: RouteTable, adminPort: number): string {
 
 /**
  * A bootstrap with the same listeners, routes, clusters and endpoints, but at rest: routes and endpoints stand where they are
- * referred to. It serves without any control plane.
+ * referred to, and Envoy's runtime in its bootstrap. It serves without any control plane.
  */
 export function atRest(table: RouteTable, pools: Pools, adminPort: number): string {
   const made = base(adminPort)
-  const { listeners, routes, clusters, endpoints } = translate(table, pools) as unknown as Record<string, Json[]>
+  const { listeners, routes, clusters, endpoints, runtime } = translate(table, pools) as unknown as Record<string, Json[]>
   const named = (list: Json[] | undefined, field: string, name: unknown) => list?.find(one => one[field] === name)
   for (const listener of listeners ?? []) {
     for (const { filters } of listener['filter_chains'] as { filters: { typed_config: Json }[] }[]) {
@@ -38,11 +38,18 @@ export function atRest(table: RouteTable, pools: Pools, adminPort: number): stri
     cluster['type'] = 'STATIC'
     cluster['load_assignment'] = { ...named(endpoints, 'cluster_name', eds['service_name']), cluster_name: cluster['name'] }
   }
-  const { dynamic_resources: _, ...rest } = made
-  return JSON.stringify({ ...rest, static_resources: { listeners, clusters } })
+  const { dynamic_resources: _, layered_runtime, ...rest } = made
+  const layers = layered_runtime.layers.map(one =>
+    'rtds_layer' in one ? { name: one['name'], static_layer: runtime?.[0]?.['layer'] } : one,
+  )
+  return JSON.stringify({ ...rest, layered_runtime: { layers }, static_resources: { listeners, clusters } })
 }
 
 function base(adminPort: number) {
   const options = { nodeId: 'test', cluster: 'test', xds: { host: '127.0.0.1', port: 1 }, protocol: 'delta', adminPort } as const
-  return bootstrap(options) as { dynamic_resources: Json; static_resources: { clusters: Json[] } }
+  return bootstrap(options) as {
+    dynamic_resources: Json
+    layered_runtime: { layers: Json[] }
+    static_resources: { clusters: Json[] }
+  }
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { connect, constants } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { startBackends, stopBackends } from '../tools/http-backend.ts'
@@ -134,6 +135,39 @@ t.test('Module: HTTP/1 as clients speak it (emissary-resources.md 6)', async t =
   await set({ proxy_100_continue: true })
   const asked = await get(`${url}/web/`, { expect: '100-continue' })
   t.equal(seen(asked.body).headers['expect'], '100-continue', 'the upstream is asked whether to go on')
+})
+
+t.test('Module: runtime_flags reach Envoys that run, and are taken back (emissary-resources.md 6)', async t => {
+  const { stage, set } = await begin(t)
+  /** Whether a connection outlives 20 requests that its client gives up. */
+  const survives = async (): Promise<boolean> => {
+    const session = connect(stage.url).on('error', () => undefined)
+    await once(session, 'connect')
+    for (let turn = 0; turn < 20 && !session.closed; turn++) {
+      const request = session.request({ ':method': 'POST', ':path': '/web/' }).on('error', () => undefined)
+      request.close(constants.NGHTTP2_CANCEL)
+      await once(request, 'close')
+    }
+    const alive = await new Promise<boolean>(resolve => {
+      if (session.closed || session.destroyed) return resolve(false)
+      session.once('close', () => resolve(false))
+      session.ping(error => resolve(error === null))
+    })
+    session.destroy()
+    return alive
+  }
+  await set({})
+  t.equal(await survives(), true, 'of itself Envoy bears 500')
+  const total = 'overload.premature_reset_total_stream_count'
+  const flags = { [total]: 10, 'overload.premature_reset_min_stream_lifetime_seconds': 3600, 'http.max_requests_per_io_cycle': 1 }
+  await set({ runtime_flags: flags })
+  t.equal(await survives(), false)
+  const { entries } = (await (await fetch(`${stage.envoy.adminUrl}/runtime`)).json()) as {
+    entries: Record<string, { final_value: string }>
+  }
+  for (const [key, value] of Object.entries(flags)) t.equal(entries[key]?.final_value, String(value), key)
+  await set({})
+  t.equal(await survives(), true)
 })
 
 t.test('Module: who may come in, by connection and by X-Forwarded-For (emissary-resources.md 6)', async t => {

@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox'
-import { ambassadorId, choice, closed, count, filled, flag, later, milliseconds, text, textMap, texts } from './fields.ts'
+import { ambassadorId, choice, closed, count, filled, flag, milliseconds, text, textMap, texts } from './fields.ts'
 import { labelSpecifier, mappingSchema } from './mapping.ts'
 
 const mapping = mappingSchema.properties
@@ -161,7 +161,16 @@ export const moduleConfigSchema = Type.Object(
     diagnostics: Type.Optional(Type.Object({ enabled: Type.Optional(flag()), allow_non_local: Type.Optional(flag()) }, closed)),
     liveness_probe: Type.Optional(probe()),
     readiness_probe: Type.Optional(probe()),
-    runtime_flags: later(Type.Record(Type.String(), Type.Unknown())),
+    runtime_flags: Type.Optional(
+      Type.Object(
+        {
+          'http.max_requests_per_io_cycle': Type.Optional(Type.Integer({ minimum: 1, maximum: 4_294_967_295 })),
+          'overload.premature_reset_min_stream_lifetime_seconds': Type.Optional(count()),
+          'overload.premature_reset_total_stream_count': Type.Optional(count()),
+        },
+        { additionalProperties: true },
+      ),
+    ),
   } satisfies Record<string, TSchema>,
   { additionalProperties: true },
 )
@@ -183,4 +192,9 @@ export const inertModuleKeys: Readonly<Record<string, string>> = {
   statsd: 'set STATSD_ENABLED and STATSD_HOST, or scrape /metrics of Envoy',
   use_proxy_proto: 'write a Listener whose protocolStack has PROXY',
   x_forwarded_proto_redirect: 'write requestPolicy.insecure.action: Redirect in the Host, and securityModel: XFP in the Listener',
+}
+
+/** Flags of Envoys that have them no more. */
+export const inertRuntimeFlags: Readonly<Record<string, string>> = {
+  'envoy.restart_features.send_goaway_for_premature_rst_streams': 'Envoy has no such switch any more',
 }

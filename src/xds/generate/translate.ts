@@ -13,6 +13,7 @@ export interface EnvoyConfiguration {
   readonly routes: readonly object[]
   readonly clusters: readonly object[]
   readonly endpoints: readonly object[]
+  readonly runtime: readonly object[]
 }
 
 /** Decodes the very bytes that would be sent; `pool` gives a service's endpoints, or undefined where none are known. */
@@ -25,6 +26,7 @@ export function translate(table: RouteTable, pool: (service: ServiceKey) => Pool
     routes: decoded('route', structure),
     clusters: decoded('cluster', structure),
     endpoints: decoded('endpoint', assignments),
+    runtime: decoded('runtime', structure),
   }
 }
 

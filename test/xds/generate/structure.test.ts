@@ -36,6 +36,7 @@ t.test('each resource requires what it names, so that order on the wire is data'
       ['cluster', 'b', []],
       ['route', 'http', ['cluster a', 'cluster b']],
       ['listener', 'http', ['route http']],
+      ['runtime', 'isthmus', []],
     ],
   )
 })
@@ -47,7 +48,7 @@ t.test('equal tables give equal versions, and only what differs gets another', a
   const after = versions([edsCluster('a'), edsCluster('b', { connectTimeoutMs: 1 })])
   t.same(
     after.map((version, index) => version === before[index]),
-    [true, false, true, true],
+    [true, false, true, true, true],
   )
 })
 

@@ -8,7 +8,7 @@ import type {
   IrHttpOptions,
 } from '../../../ir/http-options.ts'
 import { readAddressRange } from '../../../manifests/address-range.ts'
-import type { ModuleConfig } from '../../../manifests/schema/module.ts'
+import { type ModuleConfig, moduleConfigSchema } from '../../../manifests/schema/module.ts'
 import { withoutUndefined } from '../without-undefined.ts'
 import type { Module } from './module.ts'
 
@@ -34,6 +34,7 @@ export function httpOptions({ config, closed }: Module, errors: readonly IrError
     headerCase: headerCase(config),
     clientCertificate: certificate === undefined ? undefined : { forward: certificate, tell: certificateParts(config) },
     bufferLimitBytes: config.buffer_limit_bytes,
+    runtime: runtimeFlags(config),
     suppressEnvoyHeaders: on(config.suppress_envoy_headers),
     grpcHttp1Bridge: on(config.enable_grpc_http11_bridge),
     grpcWeb: on(config.enable_grpc_web),
@@ -58,6 +59,13 @@ export function headerCase(config: ModuleConfig): IrHeaderCase | undefined {
 
 function certificateParts({ set_current_client_cert_details: set = {} }: ModuleConfig) {
   return (['subject', 'cert', 'chain', 'dns', 'uri'] as const).filter(part => set[part] === true)
+}
+
+/** Those that the schema knows: other keys are named and do nothing. */
+function runtimeFlags({ runtime_flags: flags = {} }: ModuleConfig): IrHttpOptions['runtime'] {
+  const known = Object.keys(moduleConfigSchema.properties.runtime_flags.properties)
+  const given = Object.entries(flags).filter((entry): entry is [string, number] => known.includes(entry[0]))
+  return given.length === 0 ? undefined : Object.fromEntries(given)
 }
 
 function grpcStats(given: NonNullable<ModuleConfig['grpc_stats']>): IrGrpcStats {
