@@ -220,8 +220,7 @@ export const objectBody = Type.Object({
   apiVersion: Type.String(),
   state: choice(['accepted', 'refused', 'ignored']),
   problems: Type.Array(Type.Object({ path: Type.String(), text: Type.String(), at: Type.String() })),
-  unsupported: Type.Array(Type.String(), { description: 'fields without effect yet' }),
-  notices: Type.Array(Type.String()),
+  notices: Type.Array(Type.String(), { description: 'what changes nothing and is worth knowing, such as fields without effect' }),
   rejections: Type.Array(Type.Object({ proxy: Type.String(), resource: Type.String(), text: Type.String() }), {
     description: 'what Envoys refuse of it, in their own words; they go on with what they had',
   }),

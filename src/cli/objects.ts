@@ -42,9 +42,9 @@ export const register: Register = (program, context) => {
 }
 
 /** The first thing to know about an object. */
-function remark({ problems, rejections, unsupported, notices, lastGood }: ObjectBody): string {
+function remark({ problems, rejections, notices, lastGood }: ObjectBody): string {
   const rejected = rejections.map(({ proxy, resource, text }) => `${proxy} rejects its ${resource}: ${text}`)
   const refused = problems.map(({ at, path, text }) => `${at}: ${path === '' ? '' : `${path}: `}${text}`)
   if (lastGood) refused.unshift('its last good version serves')
-  return [...refused, ...rejected, ...(unsupported.length === 0 ? [] : [`no effect yet: ${unsupported.join(', ')}`]), ...notices].join('; ')
+  return [...refused, ...rejected, ...notices].join('; ')
 }

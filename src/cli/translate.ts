@@ -14,9 +14,9 @@ interface Options extends OfflineOptions {
 /** What became of each object, before the configuration itself. */
 function objectsOf({ statuses, manifests, compiled }: OfflineResult): readonly object[] {
   const lines = became(compiled.table, manifests)
-  return statuses.map(({ ref, state, problems, notices, unsupported }) => ({
+  return statuses.map(({ ref, state, problems, notices }) => ({
     ...ref,
-    ...{ state, problems, notices, unsupported },
+    ...{ state, problems, notices },
     became: state === 'accepted' ? (lines.get(refText(ref)) ?? []) : [],
   }))
 }

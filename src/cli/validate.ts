@@ -36,7 +36,6 @@ function resultText(result: OfflineResult): string {
   return [...sound, ...problemLines(result), summary].map(line => `${oneLine(line)}\n`).join('')
 }
 
-function soundLine({ ref, state, unsupported, notices }: ObjectStatus): string {
-  const remarks = [...(unsupported.length === 0 ? [] : [`no effect yet: ${unsupported.join(', ')}`]), ...notices]
-  return `${ref.at}: ${refText(ref)}: ${state}${remarks.length === 0 ? '' : ` (${remarks.join('; ')})`}`
+function soundLine({ ref, state, notices }: ObjectStatus): string {
+  return `${ref.at}: ${refText(ref)}: ${state}${notices.length === 0 ? '' : ` (${notices.join('; ')})`}`
 }

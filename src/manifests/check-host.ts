@@ -1,4 +1,4 @@
-import { checkTlsOptions, tlsNotices } from './check-tls.ts'
+import { checkTlsOptions } from './check-tls.ts'
 import { checkHostname, checkSelector } from './check-values.ts'
 import type { KindFindings } from './checked-object.ts'
 import type { HostSpec } from './schema/host.ts'
@@ -18,11 +18,7 @@ export function checkHost(spec: HostSpec): KindFindings {
       ...(twice ? [{ path: ['spec', 'tls', 'cert_chain_file'], text: 'give tlsSecret or cert_chain_file, not both' }] : []),
       ...(tls === undefined ? [] : checkTlsOptions(['spec', 'tls'], tls)),
     ],
-    notices: [
-      ...(both ? ['spec.selector has no effect beside spec.mappingSelector'] : []),
-      ...(tls === undefined ? [] : tlsNotices('spec.tls', tls)),
-    ],
-    unsupported: [],
+    notices: both ? ['spec.selector has no effect beside spec.mappingSelector'] : [],
   }
 }
 

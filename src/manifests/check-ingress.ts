@@ -10,7 +10,7 @@ const controllers = ['getambassador.io/ingress-controller', 'isthmus.dev/ingress
 
 /** The rules of an Ingress that concern it alone. */
 export function checkIngress(spec: IngressSpec, manifest: Manifest): KindFindings {
-  const { problems, unsupported, notices } = ingressOptions(manifest.annotations)
+  const { problems, notices } = ingressOptions(manifest.annotations)
   const rules = (spec.rules ?? []).flatMap((rule, index) => {
     const path = ['spec', 'rules', index]
     return [
@@ -26,7 +26,6 @@ export function checkIngress(spec: IngressSpec, manifest: Manifest): KindFinding
   return {
     problems: [...problems, ...rules, ...tls, ...backend, ...checkStripPath(manifest)],
     notices: [...notices, ...(empty ? ['has neither a path nor a defaultBackend: no request reaches it'] : [])],
-    unsupported,
   }
 }
 
@@ -35,7 +34,6 @@ export function checkIngressClass(spec: { readonly controller?: string; readonly
   const found = {
     problems: checkStripPath(manifest),
     notices: spec.parameters === undefined ? [] : ['spec.parameters has no effect'],
-    unsupported: [],
   }
   if (spec.controller !== undefined && controllers.includes(spec.controller)) return found
   return { ...found, notServed: `is of the controller ${spec.controller ?? '(none)'}; ours are ${controllers.join(', ')}` }

@@ -21,7 +21,7 @@ export function checkListener(spec: ListenerSpec): KindFindings {
     ...checkBinding(spec),
     ...checkSelector(['spec', 'hostBinding', 'selector'], spec.hostBinding.selector),
   ]
-  return { problems, notices: [], unsupported: [] }
+  return { problems, notices: [] }
 }
 
 /** The protocols of a Listener, outermost last. Empty when the object is wrong. */

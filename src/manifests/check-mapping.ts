@@ -36,7 +36,7 @@ export function checkMapping(spec: MappingSpec): KindFindings {
     ...checkCors(spec.cors),
     ...checkErrorOverrides(['spec', 'error_response_overrides'], spec.error_response_overrides),
   ]
-  return { problems, notices: notices(spec), unsupported: [] }
+  return { problems, notices: notices(spec) }
 }
 
 /** `round_robin` and `least_request` take no other key; the hashing policies exactly one of cookie, header, source_ip. */

@@ -17,7 +17,7 @@ const at = ['spec', 'config'] as const
 export function checkModule({ config = {} }: { readonly config?: ModuleConfig }, { name }: Manifest): KindFindings {
   if (name !== moduleName) {
     const notServed = `a Module named ${name} has no effect: the one that counts is named ${moduleName}`
-    return { problems: [], notices: [], unsupported: [], notServed }
+    return { problems: [], notices: [], notServed }
   }
   return {
     problems: [
@@ -30,7 +30,6 @@ export function checkModule({ config = {} }: { readonly config?: ModuleConfig },
       ...(config.lua_scripts?.includes('\0') === true ? [{ path: [...at, 'lua_scripts'], text: 'must not contain NUL' }] : []),
     ],
     notices: notices(config),
-    unsupported: [],
   }
 }
 

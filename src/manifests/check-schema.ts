@@ -1,13 +1,13 @@
 import type { TSchema } from 'typebox'
 import { didYouMean } from '../model/nearest.ts'
 import { type FieldPath, pathText } from './field-path.ts'
-import { notBuiltKeyword } from './schema/fields.ts'
+import { noEffectKeyword } from './schema/fields.ts'
 
 /** What one walk over a value found. */
 export interface SchemaFindings {
   readonly problems: readonly { readonly path: FieldPath; readonly text: string }[]
-  /** Fields that are set and marked as not built. */
-  readonly unsupported: readonly string[]
+  /** Of fields that are set and have no effect: what and why. */
+  readonly notices: readonly string[]
 }
 
 /** The JSON Schema keywords that our object schemas use; kinds.test.ts proves that there are no others. */
@@ -28,24 +28,24 @@ export interface SchemaNode {
   readonly description?: string
   /** Only false and true: fields that the schema does not name are right, too; whoever knows more says what they are. */
   readonly additionalProperties?: unknown
-  readonly [notBuiltKeyword]?: true
+  readonly [noEffectKeyword]?: string
 }
 
 type Found = { path: FieldPath; text: string }[]
 
 /**
  * Checks a value against a schema as strictly as Kubernetes does: no conversion, unknown fields refused (with a suggestion), fields named
- * `v2*` ignored (emissary-resources.md 0). A walk of our own, as one pass gives messages for people and the fields that are not built.
+ * `v2*` ignored (emissary-resources.md 0). A walk of our own, as one pass gives messages for people and the fields that have no effect.
  * @param root where the value stands in its object, e.g. `['spec']`
  */
 export function checkSchema(schema: TSchema, value: unknown, root: FieldPath): SchemaFindings {
   const problems: Found = []
-  const unsupported: string[] = []
+  const notices: string[] = []
   walk(schema, value, root)
-  return { problems, unsupported }
+  return { problems, notices }
 
   function walk(node: SchemaNode, given: unknown, path: FieldPath): void {
-    if (node[notBuiltKeyword] === true) unsupported.push(pathText(path))
+    if (node[noEffectKeyword] !== undefined) notices.push(`${pathText(path)} has no effect: ${node[noEffectKeyword]}`)
     if (node.anyOf !== undefined) {
       if (!node.anyOf.some(option => checkSchema(option, given, path).problems.length === 0)) refuse(path, node, given)
     } else if (node.enum !== undefined || Object.hasOwn(node, 'const')) {

@@ -23,7 +23,7 @@ export function checkSecret({ data }: SecretSpec): KindFindings {
   const crl = data[secretKeys.crl]?.reveal()
   if (crl !== undefined && !/-----BEGIN X509 CRL-----/.test(crl))
     problems.push({ path: at(secretKeys.crl), text: 'holds no PEM block X509 CRL' })
-  return { problems, notices: [], unsupported: [] }
+  return { problems, notices: [] }
 }
 
 /** Each certificate of a PEM text, the first one first. Throws what node:crypto throws for one that is none. */

@@ -15,7 +15,7 @@ const maxLength = 256
 /** The rules of a ServicePool that concern it alone (reference/discovery.md 1.5, 1.6; interface.md). */
 export function checkServicePool(spec: ServicePoolSpec): KindFindings {
   const problems = [...checkMembers(spec), ...checkShares(spec), ...checkLocality(spec), ...checkSubsets(spec), ...checkLimits(spec)]
-  return { problems, notices: notices(spec), unsupported: [] }
+  return { problems, notices: notices(spec) }
 }
 
 type Members = ServicePoolSpec['members']

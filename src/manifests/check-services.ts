@@ -39,12 +39,11 @@ export function checkAuthService(spec: AuthServiceSpec): KindFindings {
         : []),
       ...(!grpc && spec.protocol_version === 'v2' ? ['spec.protocol_version has no effect with proto http'] : []),
     ],
-    unsupported: [],
   }
 }
 
 export function checkRateLimitService(spec: RateLimitServiceSpec): KindFindings {
-  return { problems: checkVersion(spec.protocol_version), notices: [], unsupported: [] }
+  return { problems: checkVersion(spec.protocol_version), notices: [] }
 }
 
 export function checkLogService(spec: LogServiceSpec): KindFindings {
@@ -59,7 +58,6 @@ export function checkLogService(spec: LogServiceSpec): KindFindings {
       spec.driver === 'tcp' && spec.driver_config?.additional_log_headers !== undefined
         ? ['spec.driver_config.additional_log_headers has no effect with driver tcp']
         : [],
-    unsupported: [],
   }
 }
 
@@ -84,25 +82,12 @@ export function checkTracingService(spec: TracingServiceSpec): KindFindings {
   return {
     problems,
     notices: [
-      ...inert(spec.config),
       ...(other ? [`spec.config.collector_endpoint has no effect with driver ${spec.driver}`] : []),
       ...(spec.tag_headers !== undefined && spec.custom_tags !== undefined
         ? ['spec.tag_headers has no effect beside spec.custom_tags']
         : []),
     ],
-    unsupported: [],
   }
-}
-
-const inertConfig = {
-  access_token_file: 'it is of lightstep, which Envoy has no more',
-  propagation_modes: 'it is of lightstep, which Envoy has no more',
-  collector_cluster: 'the cluster is made of spec.service',
-} as const
-
-function inert(config: TracingServiceSpec['config'] = {}): readonly string[] {
-  const keys = (['access_token_file', 'propagation_modes', 'collector_cluster'] as const).filter(key => config[key] !== undefined)
-  return keys.map(key => `spec.config.${key} has no effect: ${inertConfig[key]}`)
 }
 
 /** Left out, it is v3: Emissary's own default would refuse what every service speaks today. */

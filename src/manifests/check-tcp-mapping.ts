@@ -16,6 +16,5 @@ export function checkTcpMapping(spec: TcpMappingSpec): KindFindings {
       ...checkClusterOptions(spec),
     ],
     notices: [],
-    unsupported: [],
   }
 }

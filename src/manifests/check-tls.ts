@@ -15,8 +15,7 @@ export function checkTlsContext(spec: TlsContextSpec): KindFindings {
       ...(both ? [{ path: ['spec', 'secret'], text: 'give secret or cert_chain_file, not both' }] : []),
       ...checkTlsOptions(['spec'], spec),
     ],
-    notices: tlsNotices('spec', spec),
-    unsupported: [],
+    notices: [],
   }
 }
 
@@ -38,11 +37,4 @@ export function checkTlsOptions(at: FieldPath, options: TlsOptions): readonly Fi
   if (least !== undefined && most !== undefined && versions.indexOf(least) > versions.indexOf(most))
     problems.push({ path: [...at, 'min_tls_version'], text: `${least} is above max_tls_version ${most}` })
   return problems
-}
-
-/** Fields that have had no effect since Emissary 2.0. */
-export function tlsNotices(at: string, options: TlsOptions): readonly string[] {
-  return options.redirect_cleartext_from === undefined
-    ? []
-    : [`${at}.redirect_cleartext_from has no effect: a Host redirects by requestPolicy.insecure.action`]
 }

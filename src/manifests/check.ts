@@ -45,15 +45,14 @@ export function checkManifest(manifest: Manifest, ambassadorIds: readonly string
 }
 
 function checkServed(manifest: Manifest, kind: CheckedObject['kind']): CheckResult {
-  const { problems, unsupported } = checkSchema(servedSchemas[kind], manifest.spec, ['spec'])
-  if (problems.length > 0) return refused(manifest, problems, unsupported)
+  const { problems, notices } = checkSchema(servedSchemas[kind], manifest.spec, ['spec'])
+  if (problems.length > 0) return refused(manifest, problems)
   // The walk above proved that the spec has the type of its kind's schema.
   const object = { kind, manifest, spec: manifest.spec } as CheckedObject
   const rules = kindRules(object)
-  const allUnsupported = [...new Set([...unsupported, ...rules.unsupported])].sort()
-  if (rules.problems.length > 0) return refused(manifest, rules.problems, allUnsupported)
-  if (rules.notServed !== undefined) return ignored(manifest, [rules.notServed, ...rules.notices], allUnsupported)
-  return { object, status: { ...base(manifest), state: 'accepted', unsupported: allUnsupported, notices: rules.notices } }
+  if (rules.problems.length > 0) return refused(manifest, rules.problems)
+  if (rules.notServed !== undefined) return ignored(manifest, [rules.notServed, ...rules.notices])
+  return { object, status: { ...base(manifest), state: 'accepted', notices: [...notices, ...rules.notices] } }
 }
 
 function kindRules(object: CheckedObject): KindFindings {
@@ -89,7 +88,7 @@ function kindRules(object: CheckedObject): KindFindings {
     case 'ConsulResolver':
     case 'KubernetesServiceResolver':
     case 'KubernetesEndpointResolver':
-      return { problems: [], notices: [], unsupported: [] }
+      return { problems: [], notices: [] }
   }
 }
 
@@ -121,15 +120,15 @@ function unknownKind(manifest: Manifest): CheckResult {
 }
 
 function base(manifest: Manifest): Omit<CheckResult['status'], 'state'> {
-  return { ref: manifest.ref, apiVersion: manifest.apiVersion, problems: [], unsupported: [], notices: [] }
+  return { ref: manifest.ref, apiVersion: manifest.apiVersion, problems: [], notices: [] }
 }
 
-function ignored(manifest: Manifest, notices: readonly string[], unsupported: readonly string[] = []): CheckResult {
-  return { status: { ...base(manifest), state: 'ignored', unsupported, notices } }
+function ignored(manifest: Manifest, notices: readonly string[]): CheckResult {
+  return { status: { ...base(manifest), state: 'ignored', notices } }
 }
 
-function refused(manifest: Manifest, findings: readonly Finding[], unsupported: readonly string[] = []): CheckResult {
-  return { status: { ...base(manifest), state: 'refused', problems: findings.map(one => placeFinding(manifest, one)), unsupported } }
+function refused(manifest: Manifest, findings: readonly Finding[]): CheckResult {
+  return { status: { ...base(manifest), state: 'refused', problems: findings.map(one => placeFinding(manifest, one)) } }
 }
 
 /** Another gateway's, by its `ambassador_id`. */

@@ -25,8 +25,6 @@ export interface KindFindings {
   /** Any of these refuses the object. */
   readonly problems: readonly Finding[]
   readonly notices: readonly string[]
-  /** Paths of values that are set and have no effect yet, beside the fields the schema marks. */
-  readonly unsupported: readonly string[]
   /** Set when serving the object without a feature that is not built would do something else than asked: it is left out, with this notice. */
   readonly notServed?: string
 }

@@ -58,8 +58,6 @@ export const stripPathAnnotation = `${prefix}strip-path`
 export interface ReadOptions {
   readonly options: IngressOptions
   readonly problems: readonly Finding[]
-  /** Annotations whose field is not built yet. */
-  readonly unsupported: readonly string[]
   readonly notices: readonly string[]
 }
 
@@ -67,7 +65,6 @@ export interface ReadOptions {
 export function ingressOptions(annotations: Readonly<Record<string, string>>): ReadOptions {
   const read: Record<string, unknown> = {}
   const problems: Finding[] = []
-  const unsupported: string[] = []
   const notices: string[] = []
   for (const [annotation, text] of Object.entries(annotations)) {
     if (!annotation.startsWith(prefix) || annotation === stripPathAnnotation || annotation === localRateLimitAnnotation) continue
@@ -83,10 +80,9 @@ export function ingressOptions(annotations: Readonly<Record<string, string>>): R
     const value = option.value === undefined ? given : option.value(given)
     const found = checkSchema(Type.Object({ [option.field]: Type.Index(optionsSchema, [option.field]) }), { [option.field]: value }, [])
     for (const problem of found.problems) problems.push({ path, text: problem.text })
-    if (found.unsupported.length > 0) unsupported.push(path.join('.'))
     if (found.problems.length === 0) read[option.field] = value
   }
-  return { options: read, problems, unsupported, notices }
+  return { options: read, problems, notices }
 }
 
 /** Text that is no YAML is text. */

@@ -15,9 +15,7 @@ export interface ObjectStatus {
   readonly unserved?: string
   /** What Envoys said against what was made of it; they go on with what they had. */
   readonly rejections?: readonly Rejection[]
-  /** Paths of fields that are accepted but have no effect yet, e.g. `spec.cors`. Never silent (reference/emissary-resources.md). */
-  readonly unsupported: readonly string[]
-  /** Things worth knowing that change nothing. */
+  /** Things worth knowing that change nothing, such as fields without effect: those are never silent (emissary-resources.md). */
   readonly notices: readonly string[]
   /** The object is refused, and its last good version goes on serving. */
   readonly lastGood: boolean

@@ -167,8 +167,8 @@ function idOf({ ref }: ObjectStatus): string {
 
 function verdictOf(status: ObjectStatus | undefined): string {
   if (status === undefined) return ''
-  const { state, problems, notices, unsupported, unserved, lastGood } = status
-  return plain([state, problems.map(({ path, text }) => [path, text]), notices, unsupported, unserved, lastGood])
+  const { state, problems, notices, unserved, lastGood } = status
+  return plain([state, problems.map(({ path, text }) => [path, text]), notices, unserved, lastGood])
 }
 
 function refusals(objects: readonly ObjectChange[]): readonly ChangeFinding[] {

@@ -258,8 +258,7 @@ const objectStatuses: ObjectStatus[] = [
     apiVersion: 'getambassador.io/v3alpha1',
     state: 'accepted',
     problems: [],
-    unsupported: ['spec.cors'],
-    notices: [],
+    notices: ['spec.docs has no effect: there is no developer portal'],
     lastGood: false,
   },
   {
@@ -267,7 +266,6 @@ const objectStatuses: ObjectStatus[] = [
     apiVersion: 'getambassador.io/v3alpha1',
     state: 'refused',
     problems: [{ path: 'spec.prefx', text: 'unknown field', at: 'a.yaml:12' }],
-    unsupported: [],
     notices: [],
     lastGood: true,
   },

@@ -103,7 +103,7 @@ t.test('objects, with what could not be read', async t => {
     `
 KIND     NAMESPACE  NAME  STATE     REMARK
 Mapping  default    pay   refused   its last good version serves; a.yaml:12: spec.prefx: unknown field
-Mapping  default    web   accepted  no effect yet: spec.cors
+Mapping  default    web   accepted  spec.docs has no effect: there is no developer portal
 b.yaml:1: no YAML
 warning: there is no Listener
 `,

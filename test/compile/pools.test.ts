@@ -141,7 +141,6 @@ t.test('locality: zone is part of the rule, none is the default; neither is repo
   t.strictSame(rule(', locality: {prefer: none}'), rule(''))
   const round = new Round({ sources })
   round.apply(pool('members: [{vm: {service: a}}], locality: {prefer: zone}'))
-  t.same(round.store.statuses()[0]?.unsupported, [])
 })
 
 t.test('a pool that turned bad goes on as it last was; two of one name: the first counts', async t => {

@@ -79,7 +79,6 @@ t.test('every metric of interface.md is there under its name', async t => {
           apiVersion: '',
           state: 'accepted',
           problems: [],
-          unsupported: [],
           notices: [],
           lastGood: false,
         },

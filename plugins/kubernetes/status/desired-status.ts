@@ -73,23 +73,22 @@ function conditionsOf(judged: ObjectStatus, generation: number | undefined): rea
   ]
 }
 
-function isServed({ state, unsupported, unserved, rejections }: ObjectStatus): boolean {
-  return state === 'accepted' && unsupported.length === 0 && unserved === undefined && rejections === undefined
+function isServed({ state, unserved, rejections }: ObjectStatus): boolean {
+  return state === 'accepted' && unserved === undefined && rejections === undefined
 }
 
-function effectReason({ state, lastGood, unsupported, unserved, rejections }: ObjectStatus): string {
+function effectReason({ state, lastGood, unserved, rejections }: ObjectStatus): string {
   if (state === 'refused') return lastGood ? 'LastGoodServed' : 'Refused'
   if (state === 'ignored') return 'NotServed'
   if (unserved !== undefined) return 'NotServed'
   if (rejections !== undefined) return 'RejectedByEnvoy'
-  return unsupported.length > 0 ? 'PartlyServed' : 'Served'
+  return 'Served'
 }
 
-function effectText({ state, lastGood, unsupported, notices, unserved, rejections = [] }: ObjectStatus): string {
+function effectText({ state, lastGood, notices, unserved, rejections = [] }: ObjectStatus): string {
   if (state === 'refused') return lastGood ? 'the last good version of this object is served' : 'nothing of this object is served'
-  const missing = unsupported.length === 0 ? [] : [`without effect yet: ${unsupported.join(', ')}`]
   const rejected = rejections.map(({ proxy, resource, text }) => `${proxy} rejects its ${resource}: ${text}`)
-  return [...rejected, ...(unserved === undefined ? [] : [unserved]), ...missing, ...notices.filter(one => one !== unserved)].join('; ')
+  return [...rejected, ...(unserved === undefined ? [] : [unserved]), ...notices.filter(one => one !== unserved)].join('; ')
 }
 
 /** Why an object is refused, in one line. */

@@ -12,7 +12,6 @@ export function objectBodyOf(status: ObjectStatus): ObjectBody {
     apiVersion: status.apiVersion,
     state: status.state,
     problems: status.problems.map(problem => ({ ...problem })),
-    unsupported: [...status.unsupported],
     notices: [...status.notices],
     rejections: [...(status.rejections ?? [])],
     lastGood: status.lastGood,

@@ -1,16 +1,14 @@
 import { type TSchema, Type } from 'typebox'
 
-/** Building blocks of the object schemas. `x-isthmus-not-built` marks a field that is accepted, has no effect yet and is reported. */
+/** Building blocks of the object schemas. `x-isthmus-no-effect` marks a field that is accepted, changes nothing and is reported. */
 
-export const notBuiltKeyword = 'x-isthmus-not-built'
+export const noEffectKeyword = 'x-isthmus-no-effect'
 
-/** Marks a field as accepted without effect for now: its path appears in the object's `unsupported` when set. */
-function notBuilt<S extends TSchema>(schema: S): S {
-  return { ...schema, [notBuiltKeyword]: true }
-}
-
-/** Optional and not built. */
-export const later = <S extends TSchema>(schema: S) => Type.Optional(notBuilt(schema))
+/**
+ * Optional, accepted, without effect: where it is set, a notice of the object says so.
+ * @param why what follows "has no effect: ": the reason, or what does instead
+ */
+export const inert = <S extends TSchema>(schema: S, why: string) => Type.Optional<S>({ ...schema, [noEffectKeyword]: why })
 
 export const closed = { additionalProperties: false } as const
 

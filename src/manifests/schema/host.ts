@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { ambassadorId, choice, closed, filled, flag, labelSelector, later, port, text } from './fields.ts'
+import { ambassadorId, choice, closed, filled, flag, inert, labelSelector, port, text } from './fields.ts'
 import { tlsOptions } from './tls.ts'
 
 const named = () => Type.Object({ name: filled() }, closed)
@@ -15,7 +15,13 @@ export const hostSchema = Type.Object(
       Type.Object(
         {
           insecure: Type.Optional(
-            Type.Object({ action: Type.Optional(choice('Redirect', 'Reject', 'Route')), additionalPort: later(port()) }, closed),
+            Type.Object(
+              {
+                action: Type.Optional(choice('Redirect', 'Reject', 'Route')),
+                additionalPort: inert(port(), 'write a Listener for that port'),
+              },
+              closed,
+            ),
           ),
         },
         closed,
@@ -23,8 +29,10 @@ export const hostSchema = Type.Object(
     ),
     tlsSecret: Type.Optional(Type.Object({ name: filled(), namespace: Type.Optional(filled()) }, closed)),
     tlsContext: Type.Optional(named()),
-    tls: Type.Optional(Type.Object(tlsOptions, closed)),
-    acmeProvider: later(
+    tls: Type.Optional(
+      Type.Object({ ...tlsOptions, sni: inert(text(), 'a Host ends TLS for its hostname; name upstreams in a TLSContext') }, closed),
+    ),
+    acmeProvider: inert(
       Type.Object(
         {
           authority: Type.Optional(text()),
@@ -34,8 +42,12 @@ export const hostSchema = Type.Object(
         },
         closed,
       ),
+      'get certificates with cert-manager, into the Secret that spec.tlsSecret names',
     ),
-    previewUrl: later(Type.Object({ enabled: Type.Optional(flag()), type: Type.Optional(text()) }, closed)),
+    previewUrl: inert(
+      Type.Object({ enabled: Type.Optional(flag()), type: Type.Optional(text()) }, closed),
+      'preview URLs are of a commercial edition of Emissary',
+    ),
   },
   closed,
 )

@@ -9,7 +9,7 @@ import {
   duration,
   filled,
   flag,
-  later,
+  inert,
   milliseconds,
   text,
   textMap,
@@ -146,7 +146,7 @@ export const mappingSchema = Type.Object(
     priority: Type.Optional(choice('default', 'high')),
     error_response_overrides: Type.Optional(Type.Array(errorResponse, { minItems: 1 })),
     bypass_error_response_overrides: Type.Optional(flag()),
-    docs: later(
+    docs: inert(
       Type.Object(
         {
           path: Type.Optional(text()),
@@ -157,9 +157,10 @@ export const mappingSchema = Type.Object(
         },
         closed,
       ),
+      'there is no developer portal',
     ),
-    envoy_override: later(Type.Unknown()),
-    modules: later(Type.Array(Type.Unknown())),
+    envoy_override: inert(Type.Unknown(), 'Emissary ignores it, too'),
+    modules: inert(Type.Array(Type.Unknown()), 'Emissary ignores it, too'),
   },
   closed,
 )

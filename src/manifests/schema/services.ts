@@ -7,6 +7,7 @@ import {
   count,
   filled,
   flag,
+  inert,
   milliseconds,
   text,
   textMap,
@@ -93,6 +94,7 @@ export const logServiceSchema = Type.Object(
   closed,
 )
 
+const ofLightstep = 'it is of lightstep, which Envoy has no more'
 const percent = () => Type.Optional(Type.Integer({ minimum: 0, maximum: 100 }))
 
 export const tracingServiceSchema = Type.Object(
@@ -120,12 +122,12 @@ export const tracingServiceSchema = Type.Object(
     config: Type.Optional(
       Type.Object(
         {
-          access_token_file: Type.Optional(text()),
-          collector_cluster: Type.Optional(text()),
+          access_token_file: inert(text(), ofLightstep),
+          collector_cluster: inert(text(), 'the cluster is made of spec.service'),
           collector_endpoint: Type.Optional(filled()),
           collector_endpoint_version: Type.Optional(choice('HTTP_JSON', 'HTTP_PROTO', 'HTTP_JSON_V1')),
           collector_hostname: Type.Optional(filled()),
-          propagation_modes: Type.Optional(texts()),
+          propagation_modes: inert(texts(), ofLightstep),
           trace_id_128bit: Type.Optional(flag()),
           shared_span_context: Type.Optional(flag()),
           service_name: Type.Optional(filled()),

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import type { HiddenText } from '../../model/hidden-text.ts'
-import { ambassadorId, choice, closed, filled, flag, port, text, texts } from './fields.ts'
+import { ambassadorId, choice, closed, filled, flag, inert, port, text, texts } from './fields.ts'
 
 const version = () => Type.Optional(choice('v1.0', 'v1.1', 'v1.2', 'v1.3'))
 
@@ -17,7 +17,7 @@ export const tlsOptions = {
   max_tls_version: version(),
   cipher_suites: Type.Optional(texts()),
   ecdh_curves: Type.Optional(texts()),
-  redirect_cleartext_from: Type.Optional(port()),
+  redirect_cleartext_from: inert(port(), 'a Host redirects by requestPolicy.insecure.action'),
   sni: Type.Optional(text()),
 }
 
