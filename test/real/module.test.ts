@@ -148,13 +148,18 @@ t.test('Module: runtime_flags reach Envoys that run, and are taken back (emissar
       request.close(constants.NGHTTP2_CANCEL)
       await once(request, 'close')
     }
-    const alive = await new Promise<boolean>(resolve => {
-      if (session.closed || session.destroyed) return resolve(false)
-      session.once('close', () => resolve(false))
-      session.ping(error => resolve(error === null))
+    const alive = Promise.withResolvers<boolean>()
+    session.once('close', () => {
+      alive.resolve(false)
     })
+    if (session.closed || session.destroyed) alive.resolve(false)
+    else
+      session.ping(error => {
+        alive.resolve(error === null)
+      })
+    const survived = await alive.promise
     session.destroy()
-    return alive
+    return survived
   }
   await set({})
   t.equal(await survives(), true, 'of itself Envoy bears 500')
