@@ -12,6 +12,7 @@ interface Options {
   readonly xds: { readonly host: string; readonly port: number }
   readonly protocol: 'delta' | 'sotw'
   readonly adminPort: number
+  readonly ready?: { readonly host: string; readonly port: number }
   readonly tlsCa?: string
   readonly tlsCert?: string
   readonly tlsKey?: string
@@ -31,6 +32,7 @@ export const register: Register = (program: Command, { io }) => {
     .option('--region <name>', 'where its zone is')
     .addOption(new Option('--protocol <protocol>', 'how it asks').choices(['delta', 'sotw']).default('delta'))
     .option('--admin-port <port>', "Envoy's admin page, on 127.0.0.1", Number, 19_000)
+    .option('--ready <host:port>', 'where it answers /ready, for load balancers in front; such as 0.0.0.0:8006', readReady)
     .option('--tls-ca <file>', "CA of the gateway's certificate; set: connect with TLS. Files are those of the machine Envoy runs on")
     .option('--tls-cert <file>', "this Envoy's certificate, for mutual TLS")
     .option('--tls-key <file>', 'its key')
@@ -52,6 +54,12 @@ export const register: Register = (program: Command, { io }) => {
             }
       io.out.write(await dataText(bootstrap({ ...options, ...tls }), output))
     })
+}
+
+function readReady(text: string): NonNullable<Options['ready']> {
+  const address = parseListenAddress(text)
+  if (address === undefined) throw new InvalidArgumentError('give HOST:PORT, such as 0.0.0.0:8006')
+  return address
 }
 
 function readXds(text: string): Options['xds'] {

@@ -36,7 +36,11 @@ export async function startOwnEnvoy(
       path: envoy.path,
       adminPort: envoy.adminPort,
       drainSeconds: envoy.drainSeconds,
-      bootstrap: bootstrap({ nodeId: id, cluster: 'isthmus', ...place, xds: { socket }, protocol: 'delta', adminPort: envoy.adminPort }),
+      quietSeconds: envoy.quietSeconds,
+      bootstrap: bootstrap({
+        ...{ nodeId: id, cluster: 'isthmus', ...place, xds: { socket }, protocol: 'delta', adminPort: envoy.adminPort },
+        ...(envoy.ready === undefined ? {} : { ready: envoy.ready }),
+      }),
       ...given,
     })
     await supervisor.start()

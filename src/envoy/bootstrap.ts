@@ -15,6 +15,8 @@ export interface BootstrapOptions {
   readonly protocol: 'delta' | 'sotw'
   /** Envoy's own admin page, on 127.0.0.1 alone: it has no authentication and can stop Envoy. */
   readonly adminPort: number
+  /** Where it answers `/ready`, for load balancers in front; undefined: nowhere but on its admin page. */
+  readonly ready?: { readonly host: string; readonly port: number }
   /** How to reach the control plane over TLS; undefined: in cleartext. */
   readonly tls?: XdsTls
 }
@@ -32,6 +34,8 @@ export interface XdsTls {
 
 /** Name of the one cluster in the bootstrap: the control plane itself. */
 const xdsClusterName = 'isthmus_xds'
+/** What the listener of `/ready` is called in statistics. */
+export const readyStatPrefix = 'isthmus_ready'
 
 /**
  * Envoy's own 100 would refuse patterns that Emissary takes. Larger ones are refused object by object before they get here: this is what
@@ -68,7 +72,10 @@ export function bootstrap(options: BootstrapOptions): object {
       cds_config: { ads: {}, resource_api_version: 'V3' },
       lds_config: { ads: {}, resource_api_version: 'V3' },
     },
-    static_resources: { clusters: [xdsCluster(options)] },
+    static_resources: {
+      clusters: [xdsCluster(options)],
+      ...(options.ready === undefined ? {} : { listeners: [readyListener(options.ready)] }),
+    },
     layered_runtime: {
       layers: [
         { name: 'bootstrap', static_layer: { 're2.max_program_size.error_level': regexProgramSize } },
@@ -119,6 +126,34 @@ function xdsCluster({ xds, tls }: BootstrapOptions): object {
   }
 }
 
+/** Answers `/ready` with 200 from its first configuration until it drains, and with 503 then; anything else with 404. */
+function readyListener({ host, port }: { readonly host: string; readonly port: number }): object {
+  const type = (name: string): object => ({ '@type': `type.googleapis.com/envoy.extensions.filters.${name}` })
+  const isReady = { name: ':path', string_match: { exact: '/ready' } }
+  const manager = {
+    ...type('network.http_connection_manager.v3.HttpConnectionManager'),
+    stat_prefix: readyStatPrefix,
+    // The checks of HAProxy and F5 are HTTP/1.0 unless they are told otherwise.
+    http_protocol_options: { accept_http_10: true, default_host_for_http_10: 'ready' },
+    route_config: { virtual_hosts: [] },
+    http_filters: [
+      {
+        name: 'envoy.filters.http.health_check',
+        typed_config: { ...type('http.health_check.v3.HealthCheck'), pass_through_mode: false, headers: [isReady] },
+      },
+      { name: 'envoy.filters.http.router', typed_config: type('http.router.v3.Router') },
+    ],
+  }
+  return {
+    name: readyStatPrefix,
+    stat_prefix: readyStatPrefix,
+    address: socketAddress(host, port),
+    // A flood of clients must not make it look ill.
+    ignore_global_conn_limit: true,
+    filter_chains: [{ filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: manager }] }],
+  }
+}
+
 function tlsSocket(tls: XdsTls, serverName: string): object {
   const isAddress = isIP(serverName) !== 0
   return {
@@ -149,13 +184,17 @@ function socketAddress(address: string, port: number): object {
   return { socket_address: { address, port_value: port } }
 }
 
-function check({ nodeId, cluster, zone, region, xds, adminPort, tls }: BootstrapOptions): void {
+function check({ nodeId, cluster, zone, region, xds, adminPort, ready, tls }: BootstrapOptions): void {
   checkText('--node-id', nodeId)
   checkText('--cluster', cluster)
   if (zone !== undefined) checkText('--zone', zone)
   if (region !== undefined) checkText('--region', region)
   checkXds(xds)
   checkPort('--admin-port', adminPort)
+  if (ready !== undefined) {
+    if (isIP(ready.host) === 0) throw invalid('--ready', `${ready.host} is no IP address to listen on`)
+    checkPort('--ready', ready.port)
+  }
   if (tls === undefined) return
   checkText('--tls-ca', tls.caFile)
   if (tls.certFile !== undefined) checkText('--tls-cert', tls.certFile)

@@ -18,6 +18,8 @@ export interface SupervisorGiven {
   readonly adminPort: number
   /** The longest a drain may take; 0: none. */
   readonly drainSeconds: number
+  /** It ends earlier when nobody came for so long. */
+  readonly quietSeconds: number
   readonly clock: Clock
   /** Uniform in [0, 1). */
   readonly random: () => number
@@ -91,13 +93,14 @@ export class EnvoySupervisor {
   }
 
   async #end(child: EnvoyChild): Promise<void> {
-    const { adminPort, drainSeconds, clock, log } = this.#given
+    const { adminPort, drainSeconds, quietSeconds, clock, log } = this.#given
     const gone = new AbortController()
     void child.exited.then(() => gone.abort())
     const admin = new EnvoyAdminClient(adminPort, clock)
     try {
       if (drainSeconds > 0) {
-        await drain({ admin: (method, path) => admin.call(method, path), clock, seconds: drainSeconds, gone: gone.signal })
+        const call = (method: 'GET' | 'POST', path: string): Promise<string> => admin.call(method, path)
+        await drain({ admin: call, clock, seconds: drainSeconds, quietSeconds, gone: gone.signal })
       }
     } catch (error) {
       if (!gone.signal.aborted) log.warn({ error: errorText(error) }, 'Envoy could not be drained and is stopped at once')

@@ -33,8 +33,8 @@ export interface IrListener {
   readonly altSvcPort?: number
   /** Requests at a time of one HTTP/2 connection; undefined: Envoy's own. */
   readonly http2MaxConcurrentStreams?: number
-  /** A PROXY header (v1 or v2) comes before everything else. */
-  readonly proxyProtocol?: true
+  /** A PROXY header (v1 or v2) comes before everything else; where it is optional, connections without one are taken, too. */
+  readonly proxyProtocol?: 'required' | 'optional'
   /** What connections get: with TLS, the chain whose server name fits best; else the only one. */
   readonly chains: readonly IrChain[]
   /** `X-Forwarded-Proto` is trusted from this many hops. */

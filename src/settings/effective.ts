@@ -9,13 +9,14 @@ const secretKey = /(token|password|passphrase|secret|apikey|privatekey|credentia
  * Feeding it back gives the same settings, apart from the secrets.
  */
 export function effectiveSettings(settings: Settings): Record<string, unknown> {
-  const { xds, admin, agents, sources, ...rest } = settings
+  const { xds, admin, agents, envoy, sources, ...rest } = settings
   const listening = <T extends { readonly listen: ListenAddress }>(section: T) => ({ ...section, listen: listenText(section.listen) })
   return {
     ...rest,
     xds: listening(xds),
     admin: listening(admin),
     agents: listening(agents),
+    envoy: { ...envoy, ...(envoy.ready !== undefined && { ready: listenText(envoy.ready) }) },
     sources: sources.map(({ own, ...base }) => ({ ...base, ...(withoutSecrets(own) as object) })),
   }
 }

@@ -101,6 +101,8 @@ export function loadSettings(input: SettingsInput): Settings {
       path: envoyPath.includes('/') ? absolutePath(envoyPath, folderOf('envoy.path')) : envoyPath,
       adminPort: raw.envoy?.adminPort ?? 19_000,
       drainSeconds: raw.envoy?.drainSeconds ?? 30,
+      quietSeconds: raw.envoy?.quietSeconds ?? 1,
+      ...(raw.envoy?.ready !== undefined && { ready: address(raw.envoy.ready) }),
       ...(raw.envoy?.zone !== undefined && { zone: raw.envoy.zone }),
       ...(raw.envoy?.region !== undefined && { region: raw.envoy.region }),
     },

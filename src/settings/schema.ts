@@ -154,6 +154,10 @@ export const settingsSchema = Type.Object(
           path: Type.Optional(Type.String({ minLength: 1, format: 'program', description: 'the Envoy program (envoy, from PATH)' })),
           adminPort: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535, description: "Envoy's admin port (19000)" })),
           drainSeconds: Type.Optional(Type.Number({ minimum: 0, maximum: 86_400, description: 'time to drain before it ends (30)' })),
+          quietSeconds: Type.Optional(
+            Type.Number({ minimum: 0, maximum: 86_400, description: 'it ends earlier when nobody came for so long (1)' }),
+          ),
+          ready: Type.Optional(listen('where it answers /ready, for load balancers in front (nowhere)')),
           zone: Type.Optional(
             Type.String({ minLength: 1, description: 'where it runs: a ServicePool may prefer endpoints of the same zone' }),
           ),

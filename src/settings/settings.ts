@@ -25,6 +25,8 @@ export interface Settings {
     readonly path: string
     readonly adminPort: number
     readonly drainSeconds: number
+    readonly quietSeconds: number
+    readonly ready?: ListenAddress
     readonly zone?: string
     readonly region?: string
   }

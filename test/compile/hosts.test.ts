@@ -120,7 +120,7 @@ t.test('without any Host there is one for every name that routes cleartext; a re
 })
 
 t.test('Listeners take Hosts by namespace and labels, share equal route configurations, and hold a port once', async t => {
-  const round = new Round({ bindAddress: '127.0.0.1' })
+  const round = new Round({ environment: { AMBASSADOR_ENVOY_BIND_ADDRESS: '127.0.0.1' } })
   const { table, warnings } = round.apply(
     listenerOf('a/one', 8081, 'XFP', '{namespace: {from: SELF}}'),
     listenerOf('a/two', 8082, 'XFP'),
@@ -148,6 +148,36 @@ t.test('Listeners take Hosts by namespace and labels, share equal route configur
   ])
   t.match(round.status('Listener', 'five'), /^refused spec\.port: 8081 is taken by Listener a\/one \(m\.yaml:1\)/)
   t.match(round.notices('Listener', 'six'), [/no Host fits spec\.hostBinding/])
+})
+
+t.test('a PROXY header is required unless the annotation says otherwise; a wrong annotation refuses the Listener', async t => {
+  const round = new Round()
+  const annotated = (name: string, port: number, protocol: string, value: string) =>
+    listenerOf(name, port, 'XFP')
+      .replace('labels: {}', `labels: {}, annotations: {isthmus.dev/proxy-protocol: ${value}}`)
+      .replace('protocol: HTTP', `protocol: ${protocol}`)
+  const { table } = round.apply(
+    listenerOf('plain', 80, 'XFP'),
+    listenerOf('usual', 81, 'XFP').replace('protocol: HTTP', 'protocol: HTTPPROXY'),
+    annotated('said', 82, 'HTTPPROXY', 'required'),
+    annotated('moving', 83, 'HTTPPROXY', 'optional'),
+    annotated('wrong', 84, 'HTTPPROXY', '"false"'),
+    annotated('without', 85, 'HTTP', 'optional'),
+  )
+  t.same(
+    table.listeners.map(one => [one.port, one.proxyProtocol]),
+    [
+      [80, undefined],
+      [81, 'required'],
+      [82, 'required'],
+      [83, 'optional'],
+    ],
+  )
+  t.match(
+    round.status('Listener', 'wrong'),
+    /^refused metadata\.annotations\.isthmus\.dev\/proxy-protocol: "false" is neither required nor/,
+  )
+  t.match(round.status('Listener', 'without'), /^refused metadata\.annotations\.isthmus\.dev\/proxy-protocol: needs PROXY in protocolStack/)
 })
 
 t.test('Hosts of one hostname make one virtual host with the Mappings of both; the first decides about cleartext', async t => {

@@ -81,6 +81,8 @@ t.test('a bad option is refused by its name', async t => {
     ['--xds: the port must be 1 to 65535, not 65536', { xds: { host: 'a', port: 65_536 } }],
     ['--admin-port: the port must be 1 to 65535, not 0', { adminPort: 0 }],
     ['--admin-port: the port must be 1 to 65535, not NaN', { adminPort: NaN }],
+    ['--ready: localhost is no IP address to listen on', { ready: { host: 'localhost', port: 1 } }],
+    ['--ready: the port must be 1 to 65535, not 0', { ready: { host: '0.0.0.0', port: 0 } }],
     ['--tls-ca: must not be empty', { tls: { caFile: '' } }],
     ['--tls-key: is missing', { tls: { caFile: 'a', certFile: 'b' } }],
     ['--tls-cert: is missing', { tls: { caFile: 'a', keyFile: 'b' } }],
@@ -111,6 +113,7 @@ t.test('Envoy accepts every form of it, without a warning', async t => {
     { ...plain, protocol: 'sotw', xds: { host: 'xds.corp.example', port: 443 } },
     { ...plain, tls: { ...files, serverName: 'xds.corp.example' } },
     { ...plain, tls: { caFile: files.caFile } },
+    { ...plain, ready: { host: '0.0.0.0', port: 8006 } },
     { ...plain, xds: { socket: join(folder, 'socket') } },
   ]
   for (const [index, options] of forms.entries()) {

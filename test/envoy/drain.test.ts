@@ -10,6 +10,7 @@ function stats(active: number, total: number): string {
       { name: 'listener.0.0.0.0_8080.downstream_cx_total', value: total },
       { name: 'listener.admin.downstream_cx_active', value: 1 },
       { name: 'listener.admin.downstream_cx_total', value: 99 },
+      { name: 'listener.isthmus_ready.downstream_cx_total', value: 98 },
       { histograms: {} },
     ],
   })
@@ -24,11 +25,11 @@ async function drained(answers: string[], seconds: number, gone = new AbortContr
     calls.push(`${method} ${path.split('?')[0] ?? ''}`)
     return method === 'POST' ? 'OK' : ((answers.length > 1 ? answers.shift() : answers[0]) ?? '')
   }
-  await drain({ admin, clock, seconds, gone: gone.signal })
+  await drain({ admin, clock, seconds, quietSeconds: 1, gone: gone.signal })
   return { calls, ms: now - 1000 }
 }
 
-t.test('connections are counted once, without those of the admin page', async t => {
+t.test('connections are counted once, without those of the admin page and of /ready', async t => {
   t.same(connections(stats(2, 7)), { active: 2, total: 7 })
 })
 

@@ -27,7 +27,7 @@ t.test('a real Envoy is restarted when it dies, and loses no request when it is 
   const supervisor = new EnvoySupervisor({
     path: await envoyPath(),
     bootstrap: JSON.parse(atRest(table, () => undefined, adminPort)) as object,
-    ...{ adminPort, drainSeconds: 20, clock: systemClock, random: () => 0 },
+    ...{ adminPort, drainSeconds: 20, quietSeconds: 1, clock: systemClock, random: () => 0 },
     log: { debug: () => undefined, info: () => undefined, warn: complain, error: complain },
   })
   t.teardown(() => supervisor.stop())

@@ -50,7 +50,7 @@ async function supervised(t: Teardown, plan: Plan, change: Partial<SupervisorGiv
   }
   const log = { debug: to('debug'), info: to('info'), warn: to('warn'), error: to('error') }
   const supervisor = new EnvoySupervisor({
-    ...{ path, bootstrap: { ...plan, port }, adminPort: port, drainSeconds: 30, clock, random: () => 1, log },
+    ...{ path, bootstrap: { ...plan, port }, adminPort: port, quietSeconds: 1, drainSeconds: 30, clock, random: () => 1, log },
     ...change,
   })
   const logged = async (pattern: RegExp, count = 1) => {

@@ -47,7 +47,7 @@ t.test('without a file everything has its default, and ./manifests is read if it
     xds: { listen: { host: '127.0.0.1', port: 18_000 } },
     admin: { listen: { host: '127.0.0.1', port: 8877 }, tokens: [] },
     agents: { listen: { host: '127.0.0.1', port: 18_090 } },
-    envoy: { mode: 'none', path: 'envoy', adminPort: 19_000, drainSeconds: 30 },
+    envoy: { mode: 'none', path: 'envoy', adminPort: 19_000, drainSeconds: 30, quietSeconds: 1 },
     defaults: { addresses: { allow: [], only: [] } },
     manifests: [],
     sources: [],
@@ -300,7 +300,7 @@ t.test('the effective settings give the same settings again, without secrets', a
   const cwd = t.testdir()
   writeFileSync(
     join(cwd, 'isthmus.yaml'),
-    'id: a\ntrust: [a]\nsources: [{ name: a, type: ./x.ts, token: abc, token2: { file: f }, list: [{ password: b }] }]\n',
+    'id: a\ntrust: [a]\nenvoy: { ready: ":8006" }\nsources: [{ name: a, type: ./x.ts, token: abc, token2: { file: f }, list: [{ password: b }] }]\n',
   )
   const settings = loadSettings({ ...given, cwd })
   const effective = effectiveSettings(settings)

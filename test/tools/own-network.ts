@@ -4,13 +4,14 @@ import process from 'node:process'
 
 const marker = 'ISTHMUS_OWN_NETWORK'
 
-/** Addresses 10.77.0.0 to 10.77.255.255, each of which a server can listen on, belong to the machine within. */
-const enter = 'ip link set lo up && ip route add local 10.77.0.0/16 dev lo && exec "$@"'
+/** All addresses of these two, each of which a server can listen on and a client can come from, belong to the machine within. */
+const enter = 'ip link set lo up && ip route add local 10.77.0.0/16 dev lo && ip route add local 203.0.113.0/24 dev lo && exec "$@"'
 
 /**
  * Makes this process begin again in a network (and a mount) namespace of its own, if it is not in one: every port is free there, and
  * 10.77.0.0/16 leads nowhere but to itself, so that what listens there can stand for pods, whose addresses an API server does not let be
- * loopback. Call it before anything else. Needs Linux, util-linux and iproute2, but not root; ends the process with what is missing.
+ * loopback, and 203.0.113.0/24, whose addresses are nobody's (RFC 5737), for clients from outside. Call it before anything else. Needs Linux,
+ * util-linux and iproute2, but not root; ends the process with what is missing.
  */
 export function enterOwnNetwork(): void {
   if (process.env[marker] !== undefined) return

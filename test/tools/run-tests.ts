@@ -7,6 +7,7 @@ import { progress } from './cache.ts'
 import { consulPath } from './consul.ts'
 import { envoyPath } from './envoy.ts'
 import { etcdPath } from './etcd.ts'
+import { haproxyPath, withoutHaproxy } from './haproxy.ts'
 import { kubeApiserverPath } from './kube-apiserver.ts'
 import { kubectlPath } from './kubectl.ts'
 import { repository, repositoryEnvironment } from './repository.ts'
@@ -55,8 +56,8 @@ async function buildTap(): Promise<void> {
 
 await buildTap()
 // Before tap starts its clock: the first use builds them.
-const programs = await Promise.all([envoyPath(), consulPath(), etcdPath(), kubeApiserverPath(), kubectlPath()])
-progress(`testing with ${programs.join(', ')}`)
+const programs = await Promise.all([envoyPath(), consulPath(), etcdPath(), kubeApiserverPath(), kubectlPath(), haproxyPath()])
+progress(`testing with ${programs.map(path => path ?? withoutHaproxy).join(', ')}`)
 const results: FileResult[] = []
 const code = await runTap(await withoutFolders(process.argv.slice(2)), results)
 const totals = totalOf(results)

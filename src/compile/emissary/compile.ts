@@ -169,7 +169,7 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
     hosts,
     adoption,
     tcp,
-    bindAddress: input.bindAddress ?? '0.0.0.0',
+    bindAddress: (input.environment?.['AMBASSADOR_ENVOY_BIND_ADDRESS'] ?? '') || '0.0.0.0',
     trustedHops: module.config.xff_num_trusted_hops ?? 0,
     report,
   })

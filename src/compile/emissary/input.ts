@@ -22,11 +22,9 @@ export interface CompileInput {
   readonly consulSources: readonly ConsulSource[] | undefined
   /** All sources that run, for ServicePools; undefined offline, where they are not known. */
   readonly sources?: readonly KnownSource[] | undefined
-  /** Address that Listeners bind to; `0.0.0.0` when absent. */
-  readonly bindAddress?: string
   /** Wall clock in ms, to say which certificates are over; without it none is. */
   readonly now?: number
-  /** For `$NAME` in a ConsulResolver's address. */
+  /** For `$NAME` in a ConsulResolver's address, and what Emissary reads: AMBASSADOR_NAMESPACE, AMBASSADOR_ENVOY_BIND_ADDRESS (0.0.0.0). */
   readonly environment?: Readonly<Record<string, string | undefined>>
   /** Where the admin API listens; 8877 when absent. */
   readonly adminPort?: number

@@ -1,6 +1,6 @@
 import type { IrChain, IrListener, IrRouteConfig } from '../../ir/route-table.ts'
 import { protocolStack } from '../../manifests/check-listener.ts'
-import type { Checked } from '../../manifests/checked-object.ts'
+import type { Checked, Finding } from '../../manifests/checked-object.ts'
 import { refText } from '../../model/object-ref.ts'
 import type { Steps } from '../../model/steps.ts'
 import type { Adoption, HostNode } from './hosts.ts'
@@ -25,6 +25,8 @@ type Listener = Checked<'Listener'>
 const altSvcAnnotation = 'isthmus.dev/alt-svc-port'
 /** That of https, which load balancers in front nearly always show. */
 const usualPort = 443
+/** On a Listener with PROXY: `optional` while load balancers in front are switched over, else `required`. */
+const proxyAnnotation = 'isthmus.dev/proxy-protocol'
 
 /**
  * Listeners by port, and the route configurations they serve. A route configuration is named after what selects it (security model and
@@ -57,6 +59,11 @@ export function* compileListeners(
       context.report.refuse(listener, { path: ['metadata', 'annotations', altSvcAnnotation], text: `"${shown}" is no port` })
       continue
     }
+    const proxy = readProxy(listener, stack)
+    if (typeof proxy === 'object') {
+      context.report.refuse(listener, proxy)
+      continue
+    }
     byPort.set(portKey(port, quic), listener)
     const hosts = context.hosts.filter(host => takes(listener, host))
     if (hosts.length === 0) context.report.notice(listener, 'no Host fits spec.hostBinding: every request gets 404')
@@ -80,7 +87,7 @@ export function* compileListeners(
       ...(quic ? { quic } : {}),
       ...(streams === undefined ? {} : { http2MaxConcurrentStreams: streams }),
       statPrefix: statsPrefix ?? (quic ? `ingress_udp_${port}` : stack.includes('TLS') ? 'ingress_https' : 'ingress_http'),
-      ...(stack.includes('PROXY') ? { proxyProtocol: true } : {}),
+      ...(proxy === undefined ? {} : { proxyProtocol: proxy }),
       chains,
       trustedHops: l7Depth ?? context.trustedHops,
       securityModel,
@@ -108,6 +115,16 @@ export function* compileListeners(
   for (const [name, { hosts, model }] of [...served].sort(([a], [b]) => (a < b ? -1 : 1)))
     routeConfigs.push({ name, virtualHosts: yield* virtualHosts(hosts, { adoption: context.adoption, model, report: context.report }) })
   return { listeners: made.map(one => advertised(one, made, byPort)).sort((a, b) => a.port - b.port), routeConfigs }
+}
+
+/** How a Listener reads PROXY headers; undefined: not at all. A finding when its annotation is wrong. */
+function readProxy({ manifest }: Listener, stack: ReturnType<typeof protocolStack>): IrListener['proxyProtocol'] | Finding {
+  const written = manifest.annotations[proxyAnnotation]
+  const path = ['metadata', 'annotations', proxyAnnotation]
+  if (written !== undefined && !stack.includes('PROXY')) return { path, text: 'needs PROXY in protocolStack' }
+  if (written !== undefined && written !== 'required' && written !== 'optional')
+    return { path, text: `"${written}" is neither required nor optional` }
+  return stack.includes('PROXY') ? (written ?? 'required') : undefined
 }
 
 function portKey(port: number, quic: boolean): string {

@@ -43,10 +43,12 @@ function requirements({ chains }: IrListener, http: IrHttpServices): readonly Re
 
 /** PROXY comes before TLS in every connection, whatever order was written (emissary-resources.md 4). */
 function listenerFilters({ proxyProtocol, chains }: IrListener): readonly PlainMessage[] {
-  const proxy = any(`${filters}.listener.proxy_protocol.v3.ProxyProtocol`, {})
+  const proxy = any(`${filters}.listener.proxy_protocol.v3.ProxyProtocol`, {
+    ...(proxyProtocol === 'optional' ? { allowRequestsWithoutProxyProtocol: true } : {}),
+  })
   const inspector = any(`${filters}.listener.tls_inspector.v3.TlsInspector`, {})
   return [
-    ...(proxyProtocol === true ? [{ name: 'envoy.filters.listener.proxy_protocol', typedConfig: proxy }] : []),
+    ...(proxyProtocol !== undefined ? [{ name: 'envoy.filters.listener.proxy_protocol', typedConfig: proxy }] : []),
     ...(chains.some(({ tls }) => tls !== undefined) ? [{ name: 'envoy.filters.listener.tls_inspector', typedConfig: inspector }] : []),
   ]
 }
