@@ -192,6 +192,8 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     if (views.onTableChange(change) || structural) scheduler.structureChanged()
   })
   store.onChange(() => scheduler.structureChanged())
+  // Certificates come to their end without an event, and objects say so.
+  const hourly = setInterval(() => scheduler.structureChanged(), 3_600_000).unref()
 
   /** Everything that is to be waited for has been added: until then a source may be the only one, and in sync. */
   let isComplete = false
@@ -351,6 +353,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     clearTimeout(gateTimer)
     xdsListener?.close()
     clearTimeout(knownTimer)
+    clearInterval(hourly)
     ended.abort()
     await envoy?.stop()
     await Promise.all([manifests.stop(), host.stop()])

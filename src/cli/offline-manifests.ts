@@ -53,6 +53,7 @@ export async function readOffline(
     known: { has: () => false, hasNamespace: namespace => store.namespaces.has(namespace) },
     consulSources: undefined,
     environment: env,
+    now: Date.now(),
   })
   store.settle(objects, compiled)
   const statuses = store.statuses()

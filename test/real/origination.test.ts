@@ -133,7 +133,7 @@ t.test('TLS to upstreams: client certificates, authorities, SNI, versions, ciphe
   t.match(await asked('wrong-ca'), { status: 503 })
   t.match(await asked('no-client'), { status: 503 })
   const refused: readonly (readonly [name: string, text: RegExp])[] = [
-    ['lost', /TLSContext default\/lost: there is no usable Secret default\/lost/],
+    ['lost', /TLSContext default\/lost: there is no Secret default\/lost/],
     ['nowhere', /no usable TLSContext "nowhere", and the requests are not sent in cleartext instead/],
     ['names-only', /verify-names needs ca_secret/],
     ['contradiction', /is false, and the service is written with https/],

@@ -122,7 +122,7 @@ t.test('each Host shows its certificate by SNI; a renewed one is shown without t
   t.equal(redirected.status, 301, 'cleartext is redirected as the Hosts say')
   t.match(await stage.api('/api/v1/objects/Host/default/late'), {
     state: 'accepted',
-    notices: [/TLS for late\.example is not served: there is no usable Secret default\/late/],
+    notices: [/TLS for late\.example is not served: there is no Secret default\/late/],
   })
 
   const listeners = async (): Promise<unknown> => {

@@ -11,8 +11,26 @@ export interface CertificateFiles {
 }
 
 async function request(folder: string, name: string, ...options: readonly string[]): Promise<CertificateFiles> {
+  return makeSelfSigned(folder, name, 'ec', 'prime256v1', options)
+}
+
+/** Makes a certificate with a key of any kind, signed by itself unless `options` say otherwise. */
+export async function makeSelfSigned(
+  folder: string,
+  name: string,
+  kind: string,
+  curve?: string,
+  options: readonly string[] = [],
+): Promise<CertificateFiles> {
   const files = { certFile: join(folder, `${name}.crt`), keyFile: join(folder, `${name}.key`) }
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-noenc', '-keyout', files.keyFile]
+  const key = [
+    '-newkey',
+    kind,
+    ...(curve === undefined ? [] : ['-pkeyopt', `ec_paramgen_curve:${curve}`]),
+    '-noenc',
+    '-keyout',
+    files.keyFile,
+  ]
   await run('openssl', ['req', '-x509', '-days', '2', '-subj', `/CN=${name}`, ...key, '-out', files.certFile, ...options])
   return files
 }

@@ -124,7 +124,7 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
   setResolver(module, resolvers, report)
   const pools = compilePools(ofKind('ServicePool'), input.sources, lookups, report)
   lookups.declare(pools)
-  const secrets = new Secrets(ofKind('Secret'), input.now ?? 0)
+  const secrets = new Secrets(ofKind('Secret'), written, input.now)
   const contexts = ofKind('TLSContext').map(context => withSecretNamespacing(context, module.config))
   const originations = new Originations(contexts, secrets, report)
   const upstreams: UpstreamContext = { resolvers, lookups, pools, report, originations, namespace: fixedNamespace(module, input) }

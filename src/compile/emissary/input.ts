@@ -22,7 +22,7 @@ export interface CompileInput {
   readonly consulSources: readonly ConsulSource[] | undefined
   /** All sources that run, for ServicePools; undefined offline, where they are not known. */
   readonly sources?: readonly KnownSource[] | undefined
-  /** Wall clock in ms, to say which certificates are over; without it none is. */
+  /** Wall clock in ms, to say which certificates are over; without it nothing is said. */
   readonly now?: number
   /** For `$NAME` in a ConsulResolver's address, and what Emissary reads: AMBASSADOR_NAMESPACE, AMBASSADOR_ENVOY_BIND_ADDRESS (0.0.0.0). */
   readonly environment?: Readonly<Record<string, string | undefined>>

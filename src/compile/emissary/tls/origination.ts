@@ -49,28 +49,33 @@ export class Originations {
       this.#report.notice(object, 'spec.tls counts, not the http:// of the service: TLS is used')
     const context = typeof name === 'string' ? this.#find(name, object.manifest.namespace) : undefined
     if (typeof context === 'string') return { problem: { path, text: context } }
-    const made = this.#made(context, wish.hostRewrite)
+    const made = this.#made(object, context, wish.hostRewrite)
     if ('problem' in made) return { problem: { path, text: made.problem } }
     if (made.validation === undefined) this.#report.notice(object, unverified(context))
     return made
   }
 
-  #made(context: Context | undefined, hostRewrite: string | undefined): IrOrigination | { readonly problem: string } {
+  #made(
+    object: CheckedObject,
+    context: Context | undefined,
+    hostRewrite: string | undefined,
+  ): IrOrigination | { readonly problem: string } {
     if (context === undefined)
       return { ...(hostRewrite === undefined ? {} : { sni: hostRewrite }), subjects: [], alpn: [], cipherSuites: [], curves: [] }
     const { spec, manifest } = context
     const at = (problem: string) => ({ problem: `${refText(manifest.ref)}: ${problem}` })
     const namespacing = spec.secret_namespacing ?? true
+    const users = [object, context]
     const certificate =
       spec.secret !== undefined
-        ? this.#secrets.certificate(spec.secret, manifest.namespace, namespacing)
+        ? this.#secrets.certificate(spec.secret, manifest.namespace, namespacing, users)
         : spec.cert_chain_file !== undefined && spec.private_key_file !== undefined
           ? this.#secrets.certificateFiles(spec.cert_chain_file, spec.private_key_file)
           : undefined
     if (certificate !== undefined && 'problem' in certificate) return at(certificate.problem)
     const validation =
       spec.ca_secret !== undefined
-        ? this.#secrets.validation(spec.ca_secret, spec.crl_secret, manifest.namespace, namespacing)
+        ? this.#secrets.validation(spec.ca_secret, spec.crl_secret, manifest.namespace, namespacing, users)
         : spec.cacert_chain_file !== undefined
           ? this.#secrets.validationFile(spec.cacert_chain_file)
           : undefined

@@ -1,8 +1,12 @@
 import type { IrSecret } from '../../../ir/secret.ts'
-import { parseCertificates, secretKeys } from '../../../manifests/check-secret.ts'
-import type { Checked } from '../../../manifests/checked-object.ts'
+import { checkSecret, secretKeys } from '../../../manifests/check-secret.ts'
+import type { Checked, CheckedObject } from '../../../manifests/checked-object.ts'
+import { pathText } from '../../../manifests/field-path.ts'
+import type { Manifest } from '../../../manifests/object.ts'
+import type { SecretSpec } from '../../../manifests/schema/tls.ts'
 import type { HiddenText } from '../../../model/hidden-text.ts'
 import { refText } from '../../../model/object-ref.ts'
+import { validityNotes } from './validity.ts'
 
 /** A reference that leads to a usable secret, by the name under which Envoy fetches it; or a sentence on what is wrong. */
 export type SecretRef = { readonly name: string } | { readonly problem: string }
@@ -12,12 +16,18 @@ export class Secrets {
   readonly #objects = new Map<string, Checked<'Secret'>>()
   readonly #used = new Map<string, IrSecret>()
   readonly #asked = new Set<string>()
-  readonly #notices = new Map<Checked<'Secret'>, string>()
-  readonly #now: number
+  readonly #notices: (readonly [CheckedObject, string])[] = []
+  readonly #written: readonly Manifest[]
+  readonly #now: number | undefined
 
-  /** @param now wall clock in ms, to say which certificates are over */
-  constructor(objects: readonly Checked<'Secret'>[], now: number) {
-    for (const object of objects) this.#objects.set(`${object.manifest.namespace}/${object.manifest.name}`, object)
+  /**
+   * @param objects those that serve
+   * @param written all objects, usable or not: to say what is wrong with a Secret that cannot be used
+   * @param now wall clock in ms, to say which certificates are over; undefined: nothing is said
+   */
+  constructor(objects: readonly Checked<'Secret'>[], written: readonly Manifest[], now: number | undefined) {
+    for (const object of objects) this.#objects.set(placeOf(object.manifest), object)
+    this.#written = written
     this.#now = now
   }
 
@@ -31,21 +41,27 @@ export class Secrets {
     return this.#asked
   }
 
-  /** What people should know about Secrets that are used. */
-  get notices(): ReadonlyMap<Checked<'Secret'>, string> {
+  /** What people should know about Secrets that are used: at the Secret, and at what uses it. */
+  get notices(): Iterable<readonly [CheckedObject, string]> {
     return this.#notices
   }
 
   /**
    * A certificate with its key.
    * @param name may be `name.namespace` where `namespacing` is on and there is no Secret of the whole name
+   * @param users who is told, beside the Secret, that it is over
    */
-  certificate(name: string, namespace: string, namespacing: boolean): SecretRef {
+  certificate(name: string, namespace: string, namespacing: boolean, users: readonly CheckedObject[]): SecretRef {
     const found = this.#pair(name, namespace, namespacing)
     if (typeof found === 'string') return { problem: found }
     const { secret, chain, key } = found
-    this.#noteExpiry(secret, chain)
-    return this.#use({ kind: 'certificate', name: `certificate|${placeOf(secret)}`, certificateChain: chain.reveal(), privateKey: key })
+    this.#noteValidity('certificate', secret, chain, users)
+    return this.#use({
+      kind: 'certificate',
+      name: `certificate|${placeOf(secret.manifest)}`,
+      certificateChain: chain.reveal(),
+      privateKey: key,
+    })
   }
 
   /** Why there is no such certificate, or undefined; it is not given to Envoys for that. */
@@ -55,7 +71,13 @@ export class Secrets {
   }
 
   /** Authorities, from `ca.crt` or else `tls.crt`, with those they took back. `required`: the Secret says that clients must show one. */
-  validation(ca: string, crl: string | undefined, namespace: string, namespacing: boolean): SecretRef & { readonly required?: boolean } {
+  validation(
+    ca: string,
+    crl: string | undefined,
+    namespace: string,
+    namespacing: boolean,
+    users: readonly CheckedObject[],
+  ): SecretRef & { readonly required?: boolean } {
     const secret = this.#find(ca, namespace, namespacing)
     if (typeof secret === 'string') return { problem: secret }
     const trusted = secret.spec.data[secretKeys.ca] ?? secret.spec.data[secretKeys.chain]
@@ -64,7 +86,8 @@ export class Secrets {
     if (typeof revoked === 'string') return { problem: revoked }
     const list = revoked?.spec.data[secretKeys.crl]
     if (revoked !== undefined && list === undefined) return { problem: `${refText(revoked.manifest.ref)} has no ${secretKeys.crl}` }
-    const name = `validation|${placeOf(secret)}${revoked === undefined ? '' : `|${placeOf(revoked)}`}`
+    this.#noteValidity('authority', secret, trusted, users)
+    const name = `validation|${placeOf(secret.manifest)}${revoked === undefined ? '' : `|${placeOf(revoked.manifest)}`}`
     const made = { kind: 'validation', name, trustedCa: trusted.reveal(), ...(list === undefined ? {} : { crl: list.reveal() }) } as const
     return { ...this.#use(made), required: secret.spec.data[secretKeys.required]?.reveal().trim() === 'true' }
   }
@@ -91,8 +114,16 @@ export class Secrets {
     return (
       this.#get(`${namespace}/${name}`) ??
       (dot > 0 ? this.#get(`${name.slice(dot + 1)}/${name.slice(0, dot)}`) : undefined) ??
-      `there is no usable Secret ${namespace}/${name}`
+      this.#missing(`${namespace}/${name}`)
     )
+  }
+
+  #missing(place: string): string {
+    const written = this.#written.find(one => one.kind === 'Secret' && placeOf(one) === place)
+    if (written === undefined) return `there is no Secret ${place}`
+    // What a Secret is read into has this form, whatever it holds (readSecret).
+    const [problem] = checkSecret(written.spec as SecretSpec).problems
+    return `Secret ${place} cannot be used${problem === undefined ? '' : `: ${pathText(problem.path)} ${problem.text}`}`
   }
 
   #get(place: string): Checked<'Secret'> | undefined {
@@ -105,13 +136,15 @@ export class Secrets {
     return { name: secret.name }
   }
 
-  #noteExpiry(secret: Checked<'Secret'>, chain: HiddenText): void {
-    const [leaf] = parseCertificates(chain.reveal())
-    if (leaf === undefined || leaf.validToDate.getTime() > this.#now) return
-    this.#notices.set(secret, `its certificate is over since ${leaf.validToDate.toISOString()}: clients refuse it; renew it`)
+  #noteValidity(what: string, secret: Checked<'Secret'>, pem: HiddenText, users: readonly CheckedObject[]): void {
+    if (this.#now === undefined) return
+    for (const note of validityNotes(pem, this.#now)) {
+      const text = `the ${what} in ${refText(secret.manifest.ref)}, ${note}`
+      for (const object of [secret, ...users]) this.#notices.push([object, text])
+    }
   }
 }
 
-function placeOf({ manifest }: Checked<'Secret'>): string {
-  return `${manifest.namespace}/${manifest.name}`
+function placeOf({ namespace, name }: Pick<Manifest, 'namespace' | 'name'>): string {
+  return `${namespace}/${name}`
 }

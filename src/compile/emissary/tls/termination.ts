@@ -1,7 +1,7 @@
 import type { IrTermination } from '../../../ir/route-table.ts'
 import type { TlsOptions } from '../../../manifests/check-tls.ts'
 import { withoutPort } from '../../../manifests/check-host.ts'
-import type { Checked } from '../../../manifests/checked-object.ts'
+import type { Checked, CheckedObject } from '../../../manifests/checked-object.ts'
 import type { Report } from '../report.ts'
 import type { SecretRef, Secrets } from './secrets.ts'
 
@@ -24,17 +24,18 @@ export function terminationOf(host: Checked<'Host'>, contexts: readonly Checked<
   const namespacing = context?.spec.secret_namespacing ?? true
   const certificate = certificateOf(host, context, secrets)
   if (certificate === undefined || 'problem' in certificate) return certificate
-  return withOptions(certificate.name, options, spec.tls?.ca_secret === undefined ? namespace : manifest.namespace, namespacing, secrets)
+  const from = spec.tls?.ca_secret === undefined ? namespace : manifest.namespace
+  return withOptions(certificate.name, options, from, namespacing, secrets, usersOf(host, context))
 }
 
 /** How the TLSContext whose hosts have exactly this name ends TLS, if there is one that can. */
 export function contextTermination(host: string, contexts: readonly Checked<'TLSContext'>[], secrets: Secrets): IrTermination | undefined {
   const context = contexts.find(one => one.spec.hosts?.some(name => name.toLowerCase() === host))
   if (context === undefined) return undefined
-  const certificate = contextCertificate(context, secrets)
+  const certificate = contextCertificate(context, secrets, [context])
   if (certificate === undefined || 'problem' in certificate) return undefined
   const { spec, manifest } = context
-  const made = withOptions(certificate.name, spec, manifest.namespace, spec.secret_namespacing ?? true, secrets)
+  const made = withOptions(certificate.name, spec, manifest.namespace, spec.secret_namespacing ?? true, secrets, [context])
   return 'problem' in made ? undefined : made
 }
 
@@ -54,10 +55,11 @@ function withOptions(
   namespace: string,
   namespacing: boolean,
   secrets: Secrets,
+  users: readonly CheckedObject[],
 ): IrTermination | { readonly problem: string } {
   const validation =
     options.ca_secret !== undefined
-      ? secrets.validation(options.ca_secret, options.crl_secret, namespace, namespacing)
+      ? secrets.validation(options.ca_secret, options.crl_secret, namespace, namespacing, users)
       : options.cacert_chain_file !== undefined
         ? secrets.validationFile(options.cacert_chain_file)
         : undefined
@@ -80,29 +82,31 @@ function withOptions(
 
 /** Without any Host, TLS is ended with the fallback certificate, if somebody made one (emissary-resources.md 3). */
 export function fallbackTermination(namespace: string, secrets: Secrets): IrTermination | undefined {
-  const certificate = secrets.certificate(fallbackSecret, namespace, false)
+  const certificate = secrets.certificate(fallbackSecret, namespace, false, [])
   if ('problem' in certificate) return undefined
   return { certificate: certificate.name, clientCertificateRequired: false, alpn: [], cipherSuites: [], curves: [] }
 }
 
-function certificateOf(
-  { spec, manifest }: Checked<'Host'>,
-  context: Checked<'TLSContext'> | undefined,
-  secrets: Secrets,
-): SecretRef | undefined {
+function usersOf(host: Checked<'Host'>, context: Checked<'TLSContext'> | undefined): readonly CheckedObject[] {
+  return context === undefined ? [host] : [host, context]
+}
+
+function certificateOf(host: Checked<'Host'>, context: Checked<'TLSContext'> | undefined, secrets: Secrets): SecretRef | undefined {
+  const { spec, manifest } = host
   if (spec.tlsSecret !== undefined) {
     const { name, namespace } = spec.tlsSecret
-    return secrets.certificate(name, namespace ?? manifest.namespace, namespace === undefined)
+    return secrets.certificate(name, namespace ?? manifest.namespace, namespace === undefined, [host])
   }
-  const own = filesOf(spec.tls, secrets) ?? (context === undefined ? undefined : contextCertificate(context, secrets))
+  const own = filesOf(spec.tls, secrets) ?? (context === undefined ? undefined : contextCertificate(context, secrets, [host, context]))
   if (own !== undefined) return own
   return spec.tls === undefined && spec.tlsContext === undefined
     ? undefined
     : { problem: 'spec.tls and its TLSContext name no certificate: set tlsSecret, or secret or files in the TLSContext' }
 }
 
-function contextCertificate({ spec, manifest }: Checked<'TLSContext'>, secrets: Secrets): SecretRef | undefined {
-  if (spec.secret !== undefined) return secrets.certificate(spec.secret, manifest.namespace, spec.secret_namespacing ?? true)
+function contextCertificate(context: Checked<'TLSContext'>, secrets: Secrets, users: readonly CheckedObject[]): SecretRef | undefined {
+  const { spec, manifest } = context
+  if (spec.secret !== undefined) return secrets.certificate(spec.secret, manifest.namespace, spec.secret_namespacing ?? true, users)
   return filesOf(spec, secrets)
 }
 

@@ -140,7 +140,7 @@ await t.test('a Host says whether its certificate can be served; a Secret that i
     const now = await get<WithStatus>(cluster, host)
     return now.status?.state === 'Error' && now
   })
-  t.match(missing.status?.errorReason, /there is no usable Secret default\/tls-cert/)
+  t.match(missing.status?.errorReason, /there is no Secret default\/tls-cert/)
   t.ok(Number.isFinite(Date.parse(missing.status?.errorTimestamp ?? '')))
 
   for (const file of ['first', 'second']) {
