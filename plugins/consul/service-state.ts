@@ -86,7 +86,7 @@ export class ServiceState {
     this.#instances = kept
     const endpoints = [...kept.values()].flat()
     const same = endpoints.length === this.#endpoints.length && endpoints.every((one, index) => one === this.#endpoints[index])
-    if (!same) this.#endpoints = Object.freeze(endpoints)
+    if (!same) this.#endpoints = endpoints
     return !same
   }
 }

@@ -47,7 +47,7 @@ export function translateService(
     return old !== undefined && isSame(old, address, item, id) ? old : endpointOf(address, item, id)
   })
   const isUnchanged = former?.id === key && endpoints.length === before.length && endpoints.every((one, index) => one === before[index])
-  return { group: isUnchanged ? former : Object.freeze({ id: key, service: key, endpoints: Object.freeze(endpoints) }), refusals }
+  return { group: isUnchanged ? former : Object.freeze({ id: key, service: key, endpoints }), refusals }
 }
 
 interface Admitted {
@@ -82,7 +82,7 @@ function endpointOf(address: string, entry: EndpointEntry, id: string): Endpoint
     ...(weight === undefined ? {} : { weight }),
     ...(health === undefined ? {} : { health }),
     ...(zone === undefined ? {} : { locality: Object.freeze({ region: '', zone, subzone: '' }) }),
-    ...(tags === undefined ? {} : { tags: Object.freeze(tags) }),
+    ...(tags === undefined ? {} : { tags }),
     ...(meta === undefined ? {} : { meta: Object.freeze(meta) }),
     ...(health === undefined || health === 'healthy' ? {} : { reasons: [{ code: 'file-health', text: `the file says ${health}` }] }),
   })

@@ -7,8 +7,7 @@ export interface Verdict {
   readonly reasons: readonly Reason[]
 }
 
-const verdict = (health: Health, code = '', text = ''): Verdict =>
-  Object.freeze({ health, reasons: Object.freeze(code === '' ? [] : [Object.freeze({ code, text })]) })
+const verdict = (health: Health, code = '', text = ''): Verdict => Object.freeze({ health, reasons: code === '' ? [] : [{ code, text }] })
 
 const healthy = verdict('healthy')
 const readyNotServing = verdict('healthy', 'ready-not-serving', 'not serving, but ready: the Service publishes addresses that are not')

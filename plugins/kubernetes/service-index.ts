@@ -10,7 +10,7 @@ import { translate } from './translate.ts'
 /** How many of those that are left out are named. */
 const shownRefusals = 5
 
-const none: readonly Endpoint[] = Object.freeze([])
+const none: readonly Endpoint[] = []
 
 /**
  * Joins slices, Services and nodes to groups, one per Service, and knows which of them may have changed. A group is gone when no slice of

@@ -149,7 +149,7 @@ function pairFamilies(all: readonly Candidate[]): readonly Paired[] {
   return paired
 }
 
-const noAddresses: readonly string[] = Object.freeze([])
+const noAddresses: readonly string[] = []
 
 function isSix({ endpoint }: Candidate): boolean {
   return endpoint.address.includes(':')

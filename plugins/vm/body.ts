@@ -88,7 +88,7 @@ export type EndingBody = Static<typeof ending>
 
 type Given = Pick<SourceGiven, 'namespace' | 'admitAddress'>
 
-const noTags: readonly string[] = Object.freeze([])
+const noTags: readonly string[] = []
 const noMeta: Readonly<Record<string, string>> = Object.freeze({})
 const singlePorts = new Interner<readonly RegisteredPort[]>(10_000)
 

@@ -16,7 +16,7 @@ function groupId(agentId: string, { key }: Pick<RegisteredService, 'key'>): stri
  */
 export function groupOf(lease: LeaseRecord, service: RegisteredService, owns: (port: RegisteredPort) => boolean): EndpointGroup {
   const health = healthOf(lease, service)
-  const reasons = Object.freeze(reasonsOf(lease, service))
+  const reasons = reasonsOf(lease, service)
   const presence = lease.state === 'up' ? 'live' : lease.state
   // Not pushed one by one: a list that grows keeps room for 17, and there is one list per service of every agent.
   const endpoints = service.ports.filter(owns).map(port =>

@@ -47,10 +47,10 @@ export interface Endpoint {
 }
 
 const nowhere: Locality = Object.freeze({ region: '', zone: '', subzone: '' })
-const noTags: readonly string[] = Object.freeze([])
-const noAddresses: readonly string[] = Object.freeze([])
+const noTags: readonly string[] = []
+const noAddresses: readonly string[] = []
 const noMeta: Readonly<Record<string, string>> = Object.freeze({})
-const noReasons: readonly Reason[] = Object.freeze([])
+const noReasons: readonly Reason[] = []
 
 /** Fills what is left out: tcp, unnamed port, no service port, no further address, weight 100, no locality, tags or meta, healthy, live. The result is frozen. */
 export function makeEndpoint(given: Pick<Endpoint, 'address' | 'port' | 'id'> & Partial<Endpoint>): Endpoint {

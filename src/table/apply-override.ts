@@ -7,16 +7,16 @@ import type { PoolEndpoint } from './pool-view.ts'
  * them, except that a pin does not bring back what every source says is gone.
  */
 export function applyOverride(endpoint: PoolEndpoint, override: Override): PoolEndpoint {
-  const common = { ...endpoint, override, reasons: Object.freeze([...endpoint.reasons, reasonOf(override)]) }
+  const common = { ...endpoint, override, reasons: [...endpoint.reasons, reasonOf(override)] }
   switch (override.action) {
     case 'drain':
-      return Object.freeze({ ...common, health: 'draining' })
+      return { ...common, health: 'draining' }
     case 'exclude':
-      return Object.freeze({ ...common, excluded: true })
+      return { ...common, excluded: true }
     case 'weight':
-      return Object.freeze({ ...common, weight: Math.max(1, Math.round(override.value ?? endpoint.weight)) })
+      return { ...common, weight: Math.max(1, Math.round(override.value ?? endpoint.weight)) }
     case 'pin':
-      return Object.freeze({ ...common, health: 'healthy', presence: 'live' })
+      return { ...common, health: 'healthy', presence: 'live' }
   }
 }
 
@@ -25,5 +25,5 @@ const words = { drain: 'drained', exclude: 'excluded', weight: 'given a weight',
 function reasonOf({ action, actor, reason, expiresAt, value }: Override): Reason {
   const what = action === 'weight' ? `given weight ${String(value)}` : words[action]
   const until = expiresAt === undefined ? 'until it is taken back' : `until ${new Date(expiresAt).toISOString()}`
-  return Object.freeze({ code: `override-${action}`, text: `${what} by ${actor} ${until}: ${reason}` })
+  return { code: `override-${action}`, text: `${what} by ${actor} ${until}: ${reason}` }
 }

@@ -3,5 +3,5 @@ import type { PoolEndpoint } from './pool-view.ts'
 
 /** The endpoint, left out for a reason. */
 export function bar(endpoint: PoolEndpoint, barred: Reason): PoolEndpoint {
-  return Object.freeze({ ...endpoint, barred, excluded: true, reasons: Object.freeze([...endpoint.reasons, barred]) })
+  return { ...endpoint, barred, excluded: true, reasons: [...endpoint.reasons, barred] }
 }

@@ -328,5 +328,5 @@ function conflict(
   count: number,
   members: readonly ConflictMember[],
 ): Conflict {
-  return Object.freeze({ id: `${kind}:${services.join(',')}`, kind, severity, services, text, fix, count, members })
+  return { id: `${kind}:${services.join(',')}`, kind, severity, services, text, fix, count, members }
 }

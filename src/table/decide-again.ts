@@ -13,6 +13,6 @@ export function decideAgain(endpoint: PoolEndpoint, evidence: readonly Evidence[
   const decided = mesh === undefined || alone.mesh !== undefined ? alone : inMesh(alone, mesh)
   const known = barred === undefined ? decided : bar(decided, barred)
   const placed = member === undefined ? known : placeIn(member, known)
-  const seen: PoolEndpoint = goneAt === undefined ? placed : Object.freeze({ ...placed, goneAt, health: 'draining' })
+  const seen: PoolEndpoint = goneAt === undefined ? placed : { ...placed, goneAt, health: 'draining' }
   return override === undefined ? seen : applyOverride(seen, override)
 }

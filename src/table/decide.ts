@@ -22,7 +22,7 @@ export function decide(at: PoolPlace, evidence: readonly Evidence[]): PoolEndpoi
   const draining = evidence.find(one => one.endpoint.health === 'draining' && !isOurCopy(one))
   const health = draining === undefined ? winner.endpoint.health : 'draining'
   const reasons = evidence.length === 1 ? winner.endpoint.reasons : mergedReasons(evidence, winner, draining)
-  const decided = Object.freeze({ address, port, protocol, additionalAddresses, health, presence, weight, winner, evidence, reasons })
+  const decided = { address, port, protocol, additionalAddresses, health, presence, weight, winner, evidence, reasons }
   const mesh = meshOf(evidence)
   return mesh === undefined ? decided : inMesh(decided, mesh)
 }
@@ -37,7 +37,7 @@ function addressesBeside(address: string, winner: Endpoint, evidence: readonly E
   if (isOne) return winner.additionalAddresses
   const all = new Set(evidence.flatMap(({ endpoint }) => [endpoint.address, ...endpoint.additionalAddresses]))
   all.delete(address)
-  return Object.freeze([...all].sort())
+  return [...all].sort()
 }
 
 /** What is known to nobody but by our own word is not told to Envoy: the original is gone. */
@@ -49,8 +49,8 @@ function onlyCopies(
   const { weight, health, presence, reasons } = winner.endpoint
   const sources = evidence.map(one => one.source).join(', ')
   const text = `${sources} has it from Isthmus itself (external-source=isthmus), and no source knows the original`
-  const all = Object.freeze([...reasons, { code: 'sync-loop', text }])
-  return Object.freeze({ ...place, health, presence, weight, winner, evidence, reasons: all, excluded: true })
+  const all = [...reasons, { code: 'sync-loop', text }]
+  return { ...place, health, presence, weight, winner, evidence, reasons: all, excluded: true }
 }
 
 function mergedReasons(evidence: readonly Evidence[], winner: Evidence, draining: Evidence | undefined): readonly Reason[] {
@@ -61,7 +61,7 @@ function mergedReasons(evidence: readonly Evidence[], winner: Evidence, draining
     const text = `${draining.source} says draining, which wins over every other source`
     reasons.push(...draining.endpoint.reasons, { code: 'draining-wins', text })
   }
-  return Object.freeze([...reasons, ...alone])
+  return [...reasons, ...alone]
 }
 
 /** Endpoints of a service mostly have the same sources: they share what is said of that. */
@@ -74,7 +74,7 @@ function mergedAlone(evidence: readonly Evidence[]): readonly Reason[] {
   if (sources.length === evidence.length && evidence.every(({ source }, index) => source === sources[index])) return said.reasons
   const [first, ...others] = evidence.map(one => one.source)
   const text = `known to ${String(evidence.length)} sources; ${String(first)} decides over ${others.join(', ')}`
-  const reasons = merged.get(text, () => Object.freeze([Object.freeze({ code: 'merged', text })]))
+  const reasons = merged.get(text, () => [{ code: 'merged', text }])
   said = { sources: evidence.map(one => one.source), reasons }
   return said.reasons
 }

@@ -37,7 +37,7 @@ export function derivePool(
   if (former?.rule === rule && endpoints === former.endpoints) return former
   const sources = new Set<string>()
   for (const { evidence } of endpoints) for (const { source } of evidence) sources.add(source)
-  return Object.freeze({ service: rule.service, mode: rule.mode, rule, endpoints, sources: [...sources].sort() })
+  return { service: rule.service, mode: rule.mode, rule, endpoints, sources: [...sources].sort() }
 }
 
 /** One list in the pool's order; of equal places that of the earlier list is first. Linear: there are few lists. */
@@ -102,7 +102,7 @@ function join(
     const made = placeIn(member, barred === undefined || override?.action === 'pin' ? decided : bar(decided, barred))
     joined.push(override === undefined ? made : applyOverride(made, override))
   }
-  return sameItems(joined, former) ? former : Object.freeze(joined)
+  return sameItems(joined, former) ? former : joined
 }
 
 function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {

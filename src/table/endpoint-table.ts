@@ -30,7 +30,7 @@ export interface TableGiven {
 }
 
 /** A request that is sent there comes back for ever. */
-const ownListener = Object.freeze({ code: 'gateway-loop', text: "it is the gateway's own listener" })
+const ownListener = { code: 'gateway-loop', text: "it is the gateway's own listener" }
 
 /** Without time nothing lingers: what is gone is gone at once. */
 const timeless: TableGiven = { now: () => 0, after: () => () => undefined }

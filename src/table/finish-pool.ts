@@ -53,7 +53,7 @@ export function finishPool(merged: PoolView, former: PoolView | undefined, finis
     merged.rule === former.rule
   )
     return former
-  return Object.freeze({ ...merged, endpoints: Object.freeze(finished) })
+  return { ...merged, endpoints: finished }
 }
 
 /** When the first of the draining endpoints of a view is to be dropped; Infinity: none drains. */
@@ -71,7 +71,7 @@ function linger(into: PoolEndpoint[], lost: PoolEndpoint, drainMs: number, now: 
   const served = lost.presence !== 'expired' && lost.health !== 'draining' && lost.health !== 'unhealthy' && lost.excluded !== true
   if (drainMs <= 0 || !served) return
   const reason: Reason = { code: 'removed', text: `no source names it any more; it drains for ${String(drainMs / 1000)} s` }
-  into.push(Object.freeze({ ...lost, health: 'draining', goneAt: now + drainMs, reasons: Object.freeze([...lost.reasons, reason]) }))
+  into.push({ ...lost, health: 'draining', goneAt: now + drainMs, reasons: [...lost.reasons, reason] })
 }
 
 /** An operator may have named any of its addresses. */

@@ -13,6 +13,6 @@ export function inMesh(endpoint: PoolEndpoint, mesh: Mesh): PoolEndpoint {
   const reason = isLocked
     ? { code: 'mesh-only', text: `it takes mutual TLS of the mesh only: ${mesh.locked}` }
     : { code: 'mesh', text: `reached by mutual TLS of the mesh, as ${mesh.identity}` }
-  const reasons = Object.freeze([...endpoint.reasons, reason])
-  return Object.freeze({ ...endpoint, mesh, reasons, ...(isLocked && { excluded: true as const }) })
+  const reasons = [...endpoint.reasons, reason]
+  return { ...endpoint, mesh, reasons, ...(isLocked && { excluded: true as const }) }
 }

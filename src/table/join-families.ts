@@ -26,10 +26,10 @@ export function joinFamilies(merged: PoolView, former: PoolView | undefined, tru
     let order = -1
     while (from < old.length && (order = comparePlaces(old[from] as PoolEndpoint, one)) < 0) from++
     const known = order === 0 ? old[from] : undefined
-    return [known !== undefined && sameItems(known.evidence, evidence) ? known : decide(one, Object.freeze(evidence))]
+    return [known !== undefined && sameItems(known.evidence, evidence) ? known : decide(one, evidence)]
   })
   if (former !== undefined && sameItems(endpoints, old) && sameItems(merged.sources, former.sources)) return former
-  return Object.freeze({ ...merged, endpoints: Object.freeze(endpoints) })
+  return { ...merged, endpoints }
 }
 
 /** The IPv6 endpoints that are another address of an IPv4 one, by that. */

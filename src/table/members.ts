@@ -40,7 +40,7 @@ export function candidatesOf(members: readonly PoolMember[], base: PoolView, sel
 export function joinCandidates(all: readonly Candidate[], ranked: readonly PoolMember[], trust: Trust): Candidate {
   const first = all.reduce((best, one) => (ranked.indexOf(one.member) < ranked.indexOf(best.member) ? one : best))
   const evidence = [...new Set(all.flatMap(one => one.evidence))]
-  return { ...first, evidence: Object.freeze(evidence.sort(trust)) }
+  return { ...first, evidence: evidence.sort(trust) }
 }
 
 function select(members: readonly PoolMember[], at: PoolEndpoint): Candidate | null {
@@ -57,7 +57,7 @@ function select(members: readonly PoolMember[], at: PoolEndpoint): Candidate | n
   return {
     at,
     member: first,
-    evidence: all ? at.evidence : Object.freeze(at.evidence.filter(one => members.some(member => takes(member, one)))),
+    evidence: all ? at.evidence : at.evidence.filter(one => members.some(member => takes(member, one))),
   }
 }
 

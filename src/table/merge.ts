@@ -7,8 +7,8 @@ import { comparePlaces, findPlace } from './pool-order.ts'
 import type { Evidence, PoolEndpoint, PoolView } from './pool-view.ts'
 import { insertByTrust, type Trust } from './trust.ts'
 
-const noEndpoints: readonly PoolEndpoint[] = Object.freeze([])
-const none: readonly Evidence[] = Object.freeze([])
+const noEndpoints: readonly PoolEndpoint[] = []
+const none: readonly Evidence[] = []
 
 /** One group of one source, before and after; undefined: it was, or is, not there. */
 export interface GroupChange {
@@ -39,16 +39,16 @@ export function mergePool(
   if (former !== undefined && endpoints === former.endpoints && sameItems(former.sources, sources)) return former
   // Looked at as a whole only where there was one before, which may have gone.
   const hasIpv6 = former?.hasIpv6 === true ? endpoints.some(isIpv6) : touched.some(one => one.evidence.length > 0 && isIpv6(one.place))
-  return Object.freeze({ service, mode: 'union', endpoints, sources, ...(hasIpv6 && { hasIpv6 }) })
+  return { service, mode: 'union', endpoints, sources, ...(hasIpv6 && { hasIpv6 }) }
 }
 
 /** The same merge where other sources are trusted than before: what another evidence decides now is decided anew. */
 export function rerank(view: PoolView, trust: Trust): PoolView {
   const endpoints = view.endpoints.map(one => {
     const sorted = one.evidence.toSorted(trust)
-    return sameItems(sorted, one.evidence) ? one : decide(one, Object.freeze(sorted))
+    return sameItems(sorted, one.evidence) ? one : decide(one, sorted)
   })
-  return sameItems(endpoints, view.endpoints) ? view : Object.freeze({ ...view, endpoints: Object.freeze(endpoints) })
+  return sameItems(endpoints, view.endpoints) ? view : { ...view, endpoints }
 }
 
 export function isIpv6({ address }: { readonly address: string }): boolean {
@@ -70,13 +70,13 @@ function mergeEndpoints(former: readonly PoolEndpoint[], touched: readonly Touch
         : old !== undefined && sameItems(old.evidence, evidence)
           ? old
           : // A copy, because a list that grew by push keeps room for more.
-            decide(place, Object.freeze(evidence.slice()))
+            decide(place, evidence.slice())
     if (decided !== undefined) merged.push(decided)
     same &&= decided === old
   }
   if (same) return former
   for (; from < former.length; from++) merged.push(former[from] as PoolEndpoint)
-  return Object.freeze(merged)
+  return merged
 }
 
 /** An address and port that is to be decided anew: what was known of it and is not changed, and what the changes say. */
@@ -106,7 +106,7 @@ function touchedPlaces(former: readonly PoolEndpoint[], changes: readonly GroupC
   }
   const add = ({ old, evidence }: Touched, { source, sourceType, after }: GroupChange, endpoint: Endpoint) => {
     const group = after?.id ?? ''
-    insertByTrust(evidence, keepSame(old, source, group, endpoint) ?? Object.freeze({ source, sourceType, group, endpoint }), trust)
+    insertByTrust(evidence, keepSame(old, source, group, endpoint) ?? { source, sourceType, group, endpoint }, trust)
   }
   const kept = changes.map(({ before, after }) => sharedEndpoints(before, after))
   for (const [index, change] of changes.entries()) {

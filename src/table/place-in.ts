@@ -6,9 +6,9 @@ import type { PoolEndpoint } from './pool-view.ts'
 /** An endpoint as a member of a pool: judged by the member's health policy, and left out where the member gets no requests. */
 export function placeIn(member: PoolMember, decided: PoolEndpoint): PoolEndpoint {
   const judged = member.health === undefined ? decided : judge(decided, member.health)
-  if (member.share !== 0) return Object.freeze({ ...judged, member })
+  if (member.share !== 0) return { ...judged, member }
   const reason: Reason = { code: 'member-share-zero', text: `its member ${member.name} gets 0 percent of the requests` }
-  return Object.freeze({ ...judged, member, excluded: true, reasons: Object.freeze([...judged.reasons, reason]) })
+  return { ...judged, member, excluded: true, reasons: [...judged.reasons, reason] }
 }
 
 /** Reasons of a source that say what its checks come to. */
@@ -37,5 +37,5 @@ function judge(decided: PoolEndpoint, policy: CheckPolicy): PoolEndpoint {
   }
   // A presence that a guard or a lost lease lowered stays lowered: it is not about checks.
   const presence = endpoint.presence === 'suspect' && own.some(one => one.code === 'serf-critical') ? verdict.presence : decided.presence
-  return { ...decided, health: verdict.health, presence, reasons: Object.freeze([...rest, ...verdict.reasons, reason]) }
+  return { ...decided, health: verdict.health, presence, reasons: [...rest, ...verdict.reasons, reason] }
 }

@@ -84,7 +84,7 @@ export class ReusedAddresses {
       )
       if (by === undefined) return false
       const text = `${by.source} gave its address to instance ${by.endpoint.id} of ${taker} meanwhile`
-      this.#taken.set(`${service} ${place}`, Object.freeze({ code: 'address-reuse', text }))
+      this.#taken.set(`${service} ${place}`, { code: 'address-reuse', text })
       return true
     })
   }

@@ -45,7 +45,7 @@ export interface Variants {
   encode(place: Place): Buffer
 }
 
-const nothing: readonly ResourceKey[] = Object.freeze([])
+const nothing: readonly ResourceKey[] = []
 
 /** Makes a resource; the version is the first 16 hex digits of SHA-256 over `bytes`. */
 export function makeResource(

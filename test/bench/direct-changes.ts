@@ -32,11 +32,14 @@ export class DirectChanges {
     })
   }
 
-  /** Change number `n` (from 1) on a service; resolves with the moment at which the gateway had it, `machineNow()`. */
-  change(n: number, service: number): Promise<number> {
+  /**
+   * Change number `n` (from 1) on a service; resolves with the moment at which the gateway had it, `machineNow()`. `isDropped`: the source makes
+   * the change and does not hand it over.
+   */
+  change(n: number, service: number, isDropped = false): Promise<number> {
     return new Promise(resolve => {
       this.#waiting.set(n, resolve)
-      this.#socket?.write(`${JSON.stringify([n, service])}\n`)
+      this.#socket?.write(`${JSON.stringify(isDropped ? [n, service, true] : [n, service])}\n`)
     })
   }
 

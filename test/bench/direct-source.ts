@@ -1,7 +1,8 @@
 /**
  * A source inside the gateway that a bench drives over a Unix socket, so that what is measured begins when a change is accepted and holds
  * no registry of its own: each line `[number, service]` replaces the first endpoint of a service, and is answered with the moment at which
- * the change was handed to the gateway (`process.hrtime`, ms: one clock for all processes).
+ * the change was handed to the gateway (`process.hrtime`, ms: one clock for all processes). A third item that is true has the change made and
+ * dropped instead: what the source itself costs.
  */
 import { rmSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -44,10 +45,10 @@ async function run(plan: Settings, context: SourceContext): Promise<void> {
   context.report({ ok: true })
   const server = createServer(socket => {
     createInterface({ input: socket }).on('line', line => {
-      const [number = 0, service = 0] = JSON.parse(line) as number[]
+      const [number, service, isDropped = false] = JSON.parse(line) as [number, number, boolean?]
       const group = groupOf(service, changedAddress(number))
       const acceptedAt = Number(process.hrtime.bigint()) / 1e6
-      context.emit([group], context.clock.now(), 'explicit')
+      if (!isDropped) context.emit([group], context.clock.now(), 'explicit')
       socket.write(`${JSON.stringify([number, acceptedAt])}\n`)
     })
   })
