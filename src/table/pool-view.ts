@@ -15,7 +15,7 @@ export interface Evidence {
   readonly endpoint: Endpoint
 }
 
-/** One address and port of the pool: what all evidence together says, and why. Frozen; keeps its identity while nothing about it changes. */
+/** One address and port of the pool: what all evidence together says, and why. Never changed; keeps its identity while nothing about it changes. */
 export interface PoolEndpoint {
   /** The deciding evidence's endpoint, with health, weight and reasons as decided. */
   readonly address: string
@@ -46,7 +46,7 @@ export interface PoolEndpoint {
   readonly goneAt?: number
 }
 
-/** The merge result of one service: canonical order (address, port, protocol), frozen; an equal result is the same object. */
+/** The merge result of one service: canonical order (address, port, protocol), never changed; an equal result is the same object. */
 export interface PoolView {
   readonly service: ServiceKey
   readonly mode: PoolMode
