@@ -14,6 +14,7 @@ const endpointEntry = Type.Object(
     weight: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
     health: Type.Optional(Type.Enum([...healths])),
     zone: Type.Optional(Type.String({ maxLength: 253 })),
+    region: Type.Optional(Type.String({ maxLength: 253 })),
     tags: Type.Optional(Type.Array(Type.String())),
     meta: Type.Optional(Type.Record(Type.String(), Type.String())),
   },

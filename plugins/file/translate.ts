@@ -73,7 +73,7 @@ function addressesOfOneInstance(admitted: readonly Admitted[]): ReadonlySet<stri
 }
 
 function endpointOf(address: string, entry: EndpointEntry, id: string): Endpoint {
-  const { port, portName, weight, health, zone, tags, meta } = entry
+  const { port, portName, weight, health, zone = '', region = '', tags, meta } = entry
   return makeEndpoint({
     address,
     port,
@@ -81,7 +81,7 @@ function endpointOf(address: string, entry: EndpointEntry, id: string): Endpoint
     ...(portName === undefined ? {} : { portName }),
     ...(weight === undefined ? {} : { weight }),
     ...(health === undefined ? {} : { health }),
-    ...(zone === undefined ? {} : { locality: Object.freeze({ region: '', zone, subzone: '' }) }),
+    ...(zone === '' && region === '' ? {} : { locality: Object.freeze({ region, zone, subzone: '' }) }),
     ...(tags === undefined ? {} : { tags }),
     ...(meta === undefined ? {} : { meta: Object.freeze(meta) }),
     ...(health === undefined || health === 'healthy' ? {} : { reasons: [{ code: 'file-health', text: `the file says ${health}` }] }),
@@ -97,6 +97,7 @@ function isSame(old: Endpoint, address: string, entry: EndpointEntry, id: string
     old.weight === (entry.weight ?? 100) &&
     old.health === (entry.health ?? 'healthy') &&
     old.locality.zone === (entry.zone ?? '') &&
+    old.locality.region === (entry.region ?? '') &&
     sameList(old.tags, entry.tags ?? []) &&
     sameList(Object.entries(old.meta).flat(), Object.entries(entry.meta ?? {}).flat())
   )

@@ -1,17 +1,20 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import { type Static, type TSchema, Type } from 'typebox'
 import type { SourceGiven } from '../../src/discovery/contract.ts'
+import type { Locality } from '../../src/model/endpoint.ts'
 import { errorText } from '../../src/model/errors.ts'
 import { healths } from '../../src/model/health.ts'
 import { Interner } from '../../src/model/intern.ts'
 import { didYouMean } from '../../src/model/nearest.ts'
 import { type ServiceKey, serviceKey } from '../../src/model/service-key.ts'
 import type { RegisteredPort, RegisteredService } from './lease.ts'
+import { sharedLocality } from './locality.ts'
 import { type FieldError, RequestFault } from './problem.ts'
 
 const closed = { additionalProperties: false }
 const name = Type.String({ minLength: 1, maxLength: 253, pattern: '^[^/\\s]+$' })
 const health = Type.Enum([...healths])
+const place = Type.Optional(Type.String({ maxLength: 253, pattern: '^[^/\\s]*$' }))
 const epoch = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
 const reason = Type.Optional(Type.String({ maxLength: 500 }))
 
@@ -45,6 +48,8 @@ const registration = Type.Object(
   {
     services: Type.Array(Type.Unknown(), { maxItems: 20_000 }),
     ttlSeconds: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 1e9 })),
+    zone: place,
+    region: place,
   },
   closed,
 )
@@ -96,12 +101,13 @@ const singlePorts = new Interner<readonly RegisteredPort[]>(10_000)
 export function readRegistration(body: unknown, given: Given): RegistrationBody {
   if (!isRegistration(body)) throw fault([describe(isRegistration.errors, '')])
   const errors: FieldError[] = []
+  const locality = sharedLocality(body.region, body.zone)
   const services: RegisteredService[] = []
   const places = new Map<ServiceKey, number>()
   for (const [index, item] of body.services.entries()) {
     const pointer = `/services/${index}`
     if (isService(item)) {
-      const read = readService(item, pointer, given, errors)
+      const read = readService(item, { pointer, locality, given, errors })
       const before = places.get(read.key)
       if (before !== undefined) {
         errors.push({ pointer, detail: `repeats service ${read.key} of /services/${before}: list its ports in one item` })
@@ -115,7 +121,14 @@ export function readRegistration(body: unknown, given: Given): RegistrationBody 
   return { services, ttlSeconds: body.ttlSeconds }
 }
 
-function readService(item: Static<typeof service>, pointer: string, given: Given, errors: FieldError[]): RegisteredService {
+interface Reading {
+  readonly pointer: string
+  readonly locality: Locality | undefined
+  readonly given: Given
+  readonly errors: FieldError[]
+}
+
+function readService(item: Static<typeof service>, { pointer, locality, given, errors }: Reading): RegisteredService {
   const ports = readPorts(item.ports)
   for (const [index, one] of ports.entries()) {
     const twin = ports.findIndex(other => other.name === one.name || (other.port === one.port && other.protocol === one.protocol))
@@ -142,6 +155,7 @@ function readService(item: Static<typeof service>, pointer: string, given: Given
     tags: item.tags ?? noTags,
     meta: item.meta ?? noMeta,
     health: item.health ?? 'healthy',
+    ...(locality === undefined ? {} : { locality }),
   }
 }
 

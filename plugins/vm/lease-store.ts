@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import type { ServiceKey } from '../../src/model/service-key.ts'
 import { DamagedError, Database } from '../../src/state/database.ts'
+import { sharedLocality } from './locality.ts'
 import type { LeaseState, RegisteredService } from './lease.ts'
 
 /** A lease as it is kept. Times are wall clock, because the monotonic one starts anew with the machine. */
@@ -95,7 +96,11 @@ function leaseOf(row: Record<string, unknown>): StoredLease {
   const state = row['state']
   const known = state === 'up' || state === 'suspect' || state === 'expired' || state === 'tombstoned'
   if (!known) throw new DamagedError(`agent ${String(row['agent_id'])} has the state ${String(state)}`)
-  const services = JSON.parse(String(row['services'])) as (Omit<RegisteredService, 'key'> & { key: ServiceKey })[]
+  const stored = JSON.parse(String(row['services'])) as (Omit<RegisteredService, 'key'> & { key: ServiceKey })[]
+  const services = stored.map(({ locality: at, ...service }) => {
+    const locality = sharedLocality(at?.region, at?.zone)
+    return locality === undefined ? service : { ...service, locality }
+  })
   return {
     agentId: String(row['agent_id']),
     leaseId: String(row['lease_id']),

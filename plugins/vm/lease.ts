@@ -1,3 +1,4 @@
+import type { Locality } from '../../src/model/endpoint.ts'
 import type { Health } from '../../src/model/health.ts'
 import type { ServiceKey } from '../../src/model/service-key.ts'
 
@@ -11,6 +12,8 @@ export interface RegisteredService {
   readonly meta: Readonly<Record<string, string>>
   /** What the agent said last. */
   readonly health: Health
+  /** Where its machine is, if that was said; shared by all that are there. */
+  readonly locality?: Locality
 }
 
 export interface RegisteredPort {
@@ -82,6 +85,7 @@ export function sameService(a: RegisteredService, b: RegisteredService): boolean
     a.address === b.address &&
     a.health === b.health &&
     a.weight === b.weight &&
+    a.locality === b.locality &&
     a.ports.length === b.ports.length &&
     a.ports.every((port, index) => samePort(port, b.ports[index])) &&
     sameList(a.tags, b.tags) &&

@@ -29,6 +29,7 @@ export function groupOf(lease: LeaseRecord, service: RegisteredService, owns: (p
       tags: service.tags,
       meta: service.meta,
       id: lease.agentId,
+      ...(service.locality === undefined ? {} : { locality: service.locality }),
       health,
       presence,
       reasons,

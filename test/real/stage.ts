@@ -20,6 +20,8 @@ export interface StageOptions {
   readonly settings?: Readonly<Record<string, unknown>>
   /** Default delta. */
   readonly protocol?: 'delta' | 'sotw'
+  /** Where Envoy is; default: it does not say. */
+  readonly place?: { readonly zone?: string; readonly region?: string }
   /** Runs the gateway as `isthmus serve` in a process of its own, which can be killed; default false. */
   readonly ownProcess?: boolean
   /** Default: the newest. */
@@ -188,10 +190,10 @@ function gatewayProcess(t: Teardown, file: string): StartStop {
 async function startTestEnvoy(
   t: Teardown,
   xds: number,
-  { protocol = 'delta', regexLimit, envoyVersion }: StageOptions,
+  { protocol = 'delta', place = {}, regexLimit, envoyVersion }: StageOptions,
 ): Promise<EnvoyProcess> {
   const adminPort = await freePort()
-  const text = bootstrap({ nodeId: 'edge-1', cluster: 'test', xds: { host: '127.0.0.1', port: xds }, protocol, adminPort })
+  const text = bootstrap({ nodeId: 'edge-1', cluster: 'test', ...place, xds: { host: '127.0.0.1', port: xds }, protocol, adminPort })
   const json = JSON.stringify(text)
   const limited = regexLimit === undefined ? json : json.replace(/("re2\.max_program_size\.error_level":)\d+/, `$1${regexLimit}`)
   const envoy = await startEnvoy({ bootstrap: limited, adminPort, ...(envoyVersion === undefined ? {} : { version: envoyVersion }) })

@@ -5,7 +5,8 @@ import { type Backend, startBackends, stopBackends } from '../tools/http-backend
 import { startLoad } from '../tools/load.ts'
 import { type Child, eventually, startProcess } from '../tools/process.ts'
 import { repository } from '../tools/repository.ts'
-import { mappingObject, type Stage, startStage } from './stage.ts'
+import { get } from './get.ts'
+import { mappingObject, type Stage, type StageOptions, startStage } from './stage.ts'
 
 interface Agents {
   readonly items: readonly { readonly agentId: string; readonly state: string; readonly epoch: number; readonly ageSeconds: number }[]
@@ -16,12 +17,12 @@ interface Proxies {
 }
 
 /** The real agent beside a backend of its own. */
-async function startAgent(t: Test, stage: Stage, id: string, backend: Backend): Promise<Child> {
+async function startAgent(t: Test, stage: Stage, id: string, backend: Backend, more: readonly string[] = []): Promise<Child> {
   const agent = await startProcess(process.execPath, [
     join(repository, 'vm-agent/src/main.ts'),
     ...['--gateway', stage.agentsUrl, '--id', id, '--address', '127.0.0.1', '--ttl', '3'],
     ...['--service', `name=web,port=${String(backend.port)},check=http:/health`],
-    ...['--probe-interval', '0.2', '--rise', '1', '--drain-seconds', '1'],
+    ...['--probe-interval', '0.2', '--rise', '1', '--drain-seconds', '1', ...more],
   ])
   t.teardown(() => agent.stop())
   return agent
@@ -31,11 +32,15 @@ async function agentOf(stage: Stage, id: string): Promise<Agents['items'][number
   return (await stage.api<Agents>('/api/v1/agents')).items.find(one => one.agentId === id)
 }
 
-async function start(t: Test, settings: Readonly<Record<string, unknown>> = {}, protocol: 'delta' | 'sotw' = 'delta') {
+async function start(
+  t: Test,
+  settings: Readonly<Record<string, unknown>> = {},
+  more: Pick<StageOptions, 'protocol' | 'place' | 'ownProcess'> = {},
+) {
   const [one, two] = await startBackends(2)
   if (one === undefined || two === undefined) throw new Error('no backends')
   t.teardown(() => stopBackends([one, two]))
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }], settings, ownProcess: true, protocol })
+  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }], settings, ownProcess: true, ...more })
   await stage.manifests('web', [mappingObject('web', { prefix: '/web/', service: 'web' })])
   return { stage, one, two }
 }
@@ -74,6 +79,34 @@ t.test('a probe that fails takes the endpoint out, and one that passes puts it i
   await stage.answers('/web/', answer => answer.status === 200)
 })
 
+t.test('agents say where they are: an Envoy uses those of its zone, then of its region, and the rest when there is no other', async t => {
+  const { stage, one, two } = await start(t, {}, { place: { zone: 'a', region: 'north' }, ownProcess: false })
+  const [far] = await startBackends(1, { name: 'far' })
+  if (far === undefined) throw new Error('no backend')
+  t.teardown(() => far.stop())
+  const spec = { locality: { prefer: 'zone' }, members: [{ vm: { service: 'web' } }] }
+  await stage.manifests('pool', [{ apiVersion: 'isthmus.dev/v1alpha1', kind: 'ServicePool', metadata: { name: 'web' }, spec }])
+  await startAgent(t, stage, 'far', far)
+  await stage.answers('/web/', answer => answer.body.includes(far.instance))
+  const nearby = await startAgent(t, stage, 'nearby', two, ['--zone', 'b', '--region', 'north'])
+  const near = await startAgent(t, stage, 'near', one, ['--zone', 'a', '--region', 'north'])
+  const isAll = (backend: Backend) =>
+    eventually(`${backend.instance} alone answers`, async () => {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => get(`${stage.url}/web/`)))
+      return answers.every(({ body }) => body.includes(backend.instance))
+    })
+  await isAll(one)
+  t.match(await stage.api('/api/v1/services/default/web/endpoints'), {
+    items: [far, two, one]
+      .map(({ port }, index) => ({ port, locality: [{ zone: '' }, { zone: 'b' }, { zone: 'a', region: 'north' }][index] }))
+      .sort((x, y) => x.port - y.port),
+  })
+  await near.stop()
+  await isAll(two)
+  await nearby.stop()
+  await isAll(far)
+})
+
 t.test('a gateway that is killed and started again has its leases: no request fails, and renewals go on', async t => {
   const { stage, one } = await start(t, { state: { path: './state' } })
   await startAgent(t, stage, 'vm', one)
@@ -92,7 +125,7 @@ t.test('a gateway that is killed and started again has its leases: no request fa
 
 for (const protocol of ['delta', 'sotw'] as const) {
   t.test(`a gateway comes back without its leases: Envoy keeps what it has until the agent is back (${protocol})`, async t => {
-    const { stage, one } = await start(t, { state: { path: './state' } }, protocol)
+    const { stage, one } = await start(t, { state: { path: './state' } }, { protocol })
     const agent = await startAgent(t, stage, 'vm', one)
     await stage.answers('/web/', answer => answer.status === 200)
     const load = startLoad({ url: `${stage.url}/web/`, requestsPerSecond: 100 })

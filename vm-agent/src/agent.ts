@@ -6,6 +6,8 @@ import { backOffMs, renewDelayMs, type Time } from './time.ts'
 export interface AgentGiven {
   readonly services: readonly PlacedService[]
   readonly ttlSeconds: number
+  readonly zone: string | undefined
+  readonly region: string | undefined
   readonly drainSeconds: number
   readonly client: GatewayClient
   readonly time: Time
@@ -70,12 +72,9 @@ export class Agent {
   }
 
   async #register(signal: AbortSignal): Promise<Grant> {
-    const { client, services, ttlSeconds, log } = this.#given
-    const grant = await client.register(
-      services.map(service => this.#registration(service)),
-      ttlSeconds,
-      signal,
-    )
+    const { client, services, ttlSeconds, zone, region, log } = this.#given
+    const registered = services.map(service => this.#registration(service))
+    const grant = await client.register({ services: registered, ttlSeconds, zone, region }, signal)
     this.#sequence = 0
     log('info', 'registered', { epoch: grant.epoch, ttlSeconds: grant.ttlSeconds, services: services.map(keyOf).join(' ') })
     return grant

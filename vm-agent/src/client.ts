@@ -8,6 +8,14 @@ export interface Grant {
   readonly renewAfterSeconds: number
 }
 
+/** What an agent says of its machine. */
+export interface Registration {
+  readonly services: readonly object[]
+  readonly ttlSeconds: number
+  readonly zone: string | undefined
+  readonly region: string | undefined
+}
+
 /** The gateway answered with an error, or not at all (`status` 0). */
 export class GatewayError extends Error {
   override readonly name = 'GatewayError'
@@ -40,9 +48,9 @@ export class GatewayClient {
     this.#timeoutMs = timeoutMs
   }
 
-  async register(services: readonly object[], ttlSeconds: number, signal: AbortSignal): Promise<Grant> {
+  async register(registration: Registration, signal: AbortSignal): Promise<Grant> {
     await this.#readToken()
-    return grantOf(await this.#send('PUT', '', { services, ttlSeconds }, signal))
+    return grantOf(await this.#send('PUT', '', registration, signal))
   }
 
   async renew(epoch: number, sequence: number, health: Readonly<Record<string, Health>>, signal: AbortSignal): Promise<Grant> {

@@ -28,6 +28,9 @@ export interface AgentOptions {
   readonly services: readonly ServiceOption[]
   readonly id: string
   readonly address: string | undefined
+  /** Where the machine is. */
+  readonly zone: string | undefined
+  readonly region: string | undefined
   readonly ttlSeconds: number
   readonly drainSeconds: number
   readonly probeIntervalSeconds: number
@@ -60,6 +63,8 @@ Registers the services of this machine with an Isthmus gateway, probes them, and
                            Several of one name are ports of one service, each with a portName of its own.
   --id ID                  name of this agent, unique at the gateway (default: the host name)
   --address IP             address of the services (default: the local one that reaches the gateway)
+  --zone NAME              where this machine is: gateways may prefer endpoints of their own zone
+  --region NAME            where its zone is
   --ttl SECONDS            lease time to ask for (30)
   --drain-seconds SECONDS  time between draining and leaving (10)
   --probe-interval SECONDS time between two probes of a port (5)
@@ -78,6 +83,8 @@ const options = {
   service: { type: 'string', multiple: true },
   id: { type: 'string' },
   address: { type: 'string' },
+  zone: { type: 'string' },
+  region: { type: 'string' },
   ttl: { type: 'string' },
   'drain-seconds': { type: 'string' },
   'probe-interval': { type: 'string' },
@@ -102,6 +109,8 @@ export function parseOptions(args: readonly string[]): AgentOptions | 'help' {
     services: joinPorts(services),
     id: idOf(values.id),
     address: values.address,
+    zone: placeOf('--zone', values.zone),
+    region: placeOf('--region', values.region),
     ttlSeconds: numberOf('--ttl', values.ttl, 30, 0.1, 1e6),
     drainSeconds: numberOf('--drain-seconds', values['drain-seconds'], 10, 0, 86_400),
     probeIntervalSeconds: numberOf('--probe-interval', values['probe-interval'], 5, 0.05, 3600),
@@ -136,6 +145,11 @@ function idOf(text: string | undefined): string {
   throw new UsageError(
     `--id must be 1 to 100 letters, digits, dots, colons, underscores and hyphens, the first a letter or digit, not "${id}"`,
   )
+}
+
+function placeOf(option: string, text: string | undefined): string | undefined {
+  if (text === undefined || /^[^/\s]{1,253}$/.test(text)) return text
+  throw new UsageError(`${option} must be 1 to 253 characters, neither a slash nor white space among them, not "${text}"`)
 }
 
 function numberOf(option: string, text: string | undefined, preset: number, min: number, max: number): number {

@@ -69,6 +69,7 @@ void t.test('a mistake names the option at fault', async test => {
     [[...base, '--service', 'name=a/b,port=80'], /neither a slash/],
     [[...base, ...service, ...service], /--service name=web stands several times/],
     [[...base, ...service, '--ttl', 'soon'], /--ttl must be a number .* not "soon"/],
+    [[...base, ...service, '--zone', ''], /--zone must be 1 to 253 characters/],
     [[...base, ...service, '--rise', '1.5'], /--rise must be a whole number/],
     [[...base, ...service, '--log-format', 'xml'], /--log-format must be text or json/],
     [[...base, ...service, '--colour'], /--colour/],

@@ -37,7 +37,7 @@ void t.test('every field of interface.md reaches the endpoint', async test => {
   - name: web
     namespace: shop
     endpoints:
-      - { address: "2001:db8::1", port: 80, portName: http, weight: 50, health: degraded, zone: z1, tags: [a, b], meta: { version: "2" } }
+      - { address: "2001:db8::1", port: 80, portName: http, weight: 50, health: degraded, zone: z1, region: north, tags: [a, b], meta: { version: "2" } }
       - { address: "2001:db8::1", port: 90, portName: admin }
 `
   const [group] = file.update(Buffer.from(text))
@@ -52,7 +52,7 @@ void t.test('every field of interface.md reaches the endpoint', async test => {
         weight: 50,
         health: 'degraded',
         presence: 'live',
-        locality: { zone: 'z1' },
+        locality: { zone: 'z1', region: 'north' },
         tags: ['a', 'b'],
         meta: { version: '2' },
         reasons: [{ code: 'file-health' }],

@@ -36,6 +36,8 @@ void t.test('a bad body gets 422 with a pointer to each fault, and nothing chang
     [{ services: [web], ttl: 3 }, '/ttl', /no known key.*"ttlSeconds"/],
     [{ services: [web], ttlSeconds: 'long' }, '/ttlSeconds', /must be number, not "long"/],
     [{ services: [web], ttlSeconds: 0 }, '/ttlSeconds', /> 0/],
+    [{ services: [web], zone: 1 }, '/zone', /must be string, not 1/],
+    [{ services: [web], region: 'a/b' }, '/region', /neither a slash/],
     [{ services: [null] }, '/services/0', /must be object/],
     [{ services: [web, { ...web, name: 'b', ports: [{ port: 0 }] }] }, '/services/1/ports/0/port', />= 1, not 0/],
     [{ services: [{ ...web, ports: [] }] }, '/services/0/ports', /fewer than 1/],

@@ -29,7 +29,11 @@ async function begin(stateFolder: string, clock: TestClock, admitAddress = (addr
     log: given.log,
     async register(agentId, address = '10.0.0.1') {
       const services = [{ name: 'web', address, ports: [{ port: 80 }], tags: ['a'], meta: { version: '2' } }]
-      const answer = await app.inject({ method: 'PUT', url: `/v1/registrations/${agentId}`, payload: { services } })
+      const answer = await app.inject({
+        method: 'PUT',
+        url: `/v1/registrations/${agentId}`,
+        payload: { services, zone: 'z1', region: 'north' },
+      })
       return answer.json<{ epoch: number }>().epoch
     },
     async call(method, path, payload) {
@@ -62,7 +66,15 @@ void t.test('leases outlive a restart and get one more lease time; epochs go on 
   const second = await begin(folder, clock)
   test.teardown(() => second.stop())
   test.match(second.run.recording.groups.get('a/default/web')?.endpoints, [
-    { address: '10.0.0.1', port: 80, tags: ['a'], meta: { version: '2' }, presence: 'live', health: 'healthy' },
+    {
+      address: '10.0.0.1',
+      port: 80,
+      tags: ['a'],
+      meta: { version: '2' },
+      presence: 'live',
+      health: 'healthy',
+      locality: { zone: 'z1', region: 'north' },
+    },
   ])
   test.equal(await second.call('POST', 'a/renew', { epoch }), 200)
   test.equal(await second.call('POST', 'c/renew', { epoch: gone - 1 }), 409, 'the tombstone is kept')
