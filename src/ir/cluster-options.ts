@@ -1,5 +1,5 @@
 import type { IrHeaderCase } from './http-options.ts'
-import type { TlsVersion } from './tls.ts'
+import type { IrHandshake } from './tls.ts'
 
 /** What an object asks of the cluster it uses, beyond where it leads; everything is optional. */
 export interface IrClusterOptions {
@@ -22,7 +22,7 @@ export interface IrClusterOptions {
 }
 
 /** How TLS to an upstream is begun. Certificates and authorities are names of secrets. */
-export interface IrOrigination {
+export interface IrOrigination extends IrHandshake {
   readonly sni?: string
   /** Shown to the upstream. */
   readonly certificate?: string
@@ -30,11 +30,6 @@ export interface IrOrigination {
   readonly validation?: string
   /** Names of which the certificate must have one; empty: only its chain is checked. */
   readonly subjects: readonly string[]
-  readonly alpn: readonly string[]
-  readonly minVersion?: TlsVersion
-  readonly maxVersion?: TlsVersion
-  readonly cipherSuites: readonly string[]
-  readonly curves: readonly string[]
 }
 
 export interface IrCircuitBreaker {

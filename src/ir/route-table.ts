@@ -6,7 +6,7 @@ import { type IrDescriptor, type IrHttpServices, type IrRouteFilter, noHttpServi
 import type { IrPool } from './pool.ts'
 import type { IrAnswer, IrCors, IrForward, IrHeaderChanges, IrHttpsRedirect, IrRedirect } from './route-action.ts'
 import type { IrSecret } from './secret.ts'
-import type { TlsVersion } from './tls.ts'
+import type { IrHandshake } from './tls.ts'
 
 /**
  * What users asked for, without any Envoy message: the middle form between manifests and xDS (style.md, principle 15). Plain frozen
@@ -71,17 +71,11 @@ export interface IrTcp {
 }
 
 /** How TLS from clients is ended. Certificates and authorities are names of secrets. */
-export interface IrTermination {
+export interface IrTermination extends IrHandshake {
   readonly certificate: string
   /** Whose certificates clients may show; they need not, unless `clientCertificateRequired`. */
   readonly validation?: string
   readonly clientCertificateRequired: boolean
-  /** Protocols offered, the preferred first; empty: none. */
-  readonly alpn: readonly string[]
-  readonly minVersion?: TlsVersion
-  readonly maxVersion?: TlsVersion
-  readonly cipherSuites: readonly string[]
-  readonly curves: readonly string[]
 }
 
 export interface IrRouteConfig {

@@ -1,4 +1,5 @@
 import { parse } from 'yaml'
+import { commaList } from '../model/comma-list.ts'
 import { errorText } from '../model/errors.ts'
 import { nearest } from '../model/nearest.ts'
 import { type SettingsKey, settingsKeys } from './keys.ts'
@@ -31,7 +32,7 @@ export function fromEnvironment(env: Readonly<Record<string, string | undefined>
   const ambassadorId = known.get('ISTHMUS_AMBASSADOR_ID')
   const emissary = env['AMBASSADOR_ID']
   if (ambassadorId !== undefined && emissary !== undefined && emissary !== '')
-    values.push({ key: ambassadorId, value: split(emissary), origin: 'AMBASSADOR_ID' })
+    values.push({ key: ambassadorId, value: commaList(emissary), origin: 'AMBASSADOR_ID' })
   for (const [name, text] of Object.entries(env)) {
     if (!name.startsWith('ISTHMUS_') || text === undefined || text === '') continue
     const key = known.get(name)
@@ -61,7 +62,7 @@ export function fromFlags(flags: Readonly<Record<string, string>>): Overrides {
 }
 
 function read(key: SettingsKey, text: string, origin: string, values: Override[], faults: string[]): void {
-  if (key.kind === 'list') values.push({ key, value: split(text), origin })
+  if (key.kind === 'list') values.push({ key, value: commaList(text), origin })
   else if (key.kind === 'number') values.push({ key, value: /^-?\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : text, origin })
   else if (key.kind === 'yaml') {
     try {
@@ -70,11 +71,4 @@ function read(key: SettingsKey, text: string, origin: string, values: Override[]
       faults.push(`${origin}: no YAML or JSON: ${errorText(error).split('\n', 1)[0] ?? ''}`)
     }
   } else values.push({ key, value: text, origin })
-}
-
-function split(text: string): readonly string[] {
-  return text
-    .split(',')
-    .map(part => part.trim())
-    .filter(part => part !== '')
 }

@@ -1,6 +1,7 @@
 import type { IrAuth, IrAuthCheck, IrRouteFilter } from '../../../ir/http-services.ts'
 import type { Checked } from '../../../manifests/checked-object.ts'
 import type { Manifest } from '../../../manifests/object.ts'
+import { commaList } from '../../../model/comma-list.ts'
 import { refText } from '../../../model/object-ref.ts'
 import { linkerdHeader } from '../linkerd-header.ts'
 import { serviceCluster, type ServiceContext } from './service-cluster.ts'
@@ -158,8 +159,8 @@ function chosenFilters(
 ): ReadonlySet<string> | string | undefined {
   if (annotation === undefined) return undefined
   const chosen = new Set<string>()
-  for (const name of annotation.split(',').map(one => one.trim())) {
-    if (name === 'none' || name === '') continue
+  for (const name of commaList(annotation)) {
+    if (name === 'none') continue
     const dot = name.lastIndexOf('.')
     const place = dot > 0 ? `${name.slice(dot + 1)}/${name.slice(0, dot)}` : `${namespace}/${name}`
     const found = auth.find(one => one.filter === `auth ${place}`)

@@ -1,9 +1,11 @@
 import { isIP } from 'node:net'
 import type { IrOrigination } from '../../../ir/cluster-options.ts'
 import type { Checked, CheckedObject, Finding } from '../../../manifests/checked-object.ts'
+import { commaList } from '../../../model/comma-list.ts'
 import { refText } from '../../../model/object-ref.ts'
 import type { Report } from '../report.ts'
 import { parseServiceName } from '../service-name.ts'
+import { handshakeOf } from './handshake.ts'
 import type { Secrets } from './secrets.ts'
 
 /** On a TLSContext: names (DNS, `spiffe://…` or other URIs, addresses) of which an upstream's certificate must have one, with commas between. */
@@ -60,8 +62,7 @@ export class Originations {
     context: Context | undefined,
     hostRewrite: string | undefined,
   ): IrOrigination | { readonly problem: string } {
-    if (context === undefined)
-      return { ...(hostRewrite === undefined ? {} : { sni: hostRewrite }), subjects: [], alpn: [], cipherSuites: [], curves: [] }
+    if (context === undefined) return { ...(hostRewrite === undefined ? {} : { sni: hostRewrite }), subjects: [], ...handshakeOf({}) }
     const { spec, manifest } = context
     const at = (problem: string) => ({ problem: `${refText(manifest.ref)}: ${problem}` })
     const namespacing = spec.secret_namespacing ?? true
@@ -89,14 +90,7 @@ export class Originations {
       ...(certificate === undefined ? {} : { certificate: certificate.name }),
       ...(validation === undefined ? {} : { validation: validation.name }),
       subjects,
-      alpn: (spec.alpn_protocols ?? '')
-        .split(',')
-        .map(one => one.trim())
-        .filter(one => one !== ''),
-      ...(spec.min_tls_version === undefined ? {} : { minVersion: spec.min_tls_version }),
-      ...(spec.max_tls_version === undefined ? {} : { maxVersion: spec.max_tls_version }),
-      cipherSuites: spec.cipher_suites ?? [],
-      curves: spec.ecdh_curves ?? [],
+      ...handshakeOf(spec),
     }
   }
 
@@ -126,11 +120,9 @@ function contextName(tls: string | boolean | undefined): string | boolean | unde
 }
 
 function namesOf({ manifest }: Context): readonly string[] {
-  return (manifest.annotations[namesAnnotation] ?? '')
-    .split(',')
-    .map(one => one.trim())
-    .filter(one => one !== '')
-    .map(one => (one.includes('://') || isIP(one) !== 0 ? one : one.toLowerCase()))
+  return commaList(manifest.annotations[namesAnnotation] ?? '').map(one =>
+    one.includes('://') || isIP(one) !== 0 ? one : one.toLowerCase(),
+  )
 }
 
 function unverified(context: Context | undefined): string {

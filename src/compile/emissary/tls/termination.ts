@@ -3,6 +3,7 @@ import type { TlsOptions } from '../../../manifests/check-tls.ts'
 import { withoutPort } from '../../../manifests/check-host.ts'
 import type { Checked, CheckedObject } from '../../../manifests/checked-object.ts'
 import type { Report } from '../report.ts'
+import { handshakeOf } from './handshake.ts'
 import type { SecretRef, Secrets } from './secrets.ts'
 
 /** The Secret of Emissary that serves every name where nothing else does. */
@@ -69,14 +70,7 @@ function withOptions(
     certificate,
     ...(validation === undefined ? {} : { validation: validation.name }),
     clientCertificateRequired: validation !== undefined && (options.cert_required ?? secretRequires),
-    alpn: (options.alpn_protocols ?? '')
-      .split(',')
-      .map(one => one.trim())
-      .filter(one => one !== ''),
-    ...(options.min_tls_version === undefined ? {} : { minVersion: options.min_tls_version }),
-    ...(options.max_tls_version === undefined ? {} : { maxVersion: options.max_tls_version }),
-    cipherSuites: options.cipher_suites ?? [],
-    curves: options.ecdh_curves ?? [],
+    ...handshakeOf(options),
   }
 }
 
@@ -84,7 +78,7 @@ function withOptions(
 export function fallbackTermination(namespace: string, secrets: Secrets): IrTermination | undefined {
   const certificate = secrets.certificate(fallbackSecret, namespace, false, [])
   if ('problem' in certificate) return undefined
-  return { certificate: certificate.name, clientCertificateRequired: false, alpn: [], cipherSuites: [], curves: [] }
+  return { certificate: certificate.name, clientCertificateRequired: false, ...handshakeOf({}) }
 }
 
 function usersOf(host: Checked<'Host'>, context: Checked<'TLSContext'> | undefined): readonly CheckedObject[] {
