@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
 import { createAdmin } from './admin/app.ts'
 import type { Readiness } from './admin/readers.ts'
 import { compileSteps } from './compile/emissary/compile.ts'
+import { CompileMemo } from './compile/emissary/compile-memo.ts'
 import type { CompileInput, CompileResult } from './compile/emissary/input.ts'
 import { createAgentsListener } from './compose/agents-listener.ts'
 import { Gate } from './compose/gate.ts'
@@ -145,6 +146,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     now: clock.wall(),
     sourceSecrets: sources.secrets(),
   })
+  const memo = new CompileMemo()
   let compiled: CompileResult | undefined
   const generate = settings.ambassadorId.length > 1 ? sharedAssignments() : generateAssignment
   const reconciler = new Reconciler({
@@ -153,7 +155,7 @@ export function compose(given: Settings, plugins: readonly SourcePlugin[], io: C
     now: () => clock.now(),
     *compile() {
       const input = compileInput()
-      return { ...(yield* compileSteps(input)), objects: input.objects }
+      return { ...(yield* compileSteps(input, memo)), objects: input.objects }
     },
     adopt(result) {
       compiled = result

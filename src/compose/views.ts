@@ -1,4 +1,5 @@
 import { compileSteps } from '../compile/emissary/compile.ts'
+import { CompileMemo } from '../compile/emissary/compile-memo.ts'
 import type { CompileInput } from '../compile/emissary/input.ts'
 import { isFor } from '../manifests/check.ts'
 import type { ServiceKey } from '../model/service-key.ts'
@@ -38,12 +39,13 @@ export class Views {
   constructor({ ids, table, clock, isTentative, generate, input }: ViewsGiven) {
     const view = (id: string): OneView => {
       const cache = new ResourceCache({ clock })
+      const memo = new CompileMemo()
       const reconciler = new Reconciler<Compiled>({
         ...{ table, cache, isTentative, generate, now: () => clock.now() },
         compile: () => {
           const all = input()
           const objects = all.objects.filter(({ manifest }) => isFor(manifest, [id]))
-          return compileSteps({ ...all, objects, hostsDeclared: objects.some(({ manifest }) => manifest.kind === 'Host') })
+          return compileSteps({ ...all, objects, hostsDeclared: objects.some(({ manifest }) => manifest.kind === 'Host') }, memo)
         },
       })
       return { cache, reconciler }

@@ -15,8 +15,17 @@ export function coveringRoutes(routes: readonly IrRoute[]): readonly (IrRoute | 
   return finish(coveringSteps(routes))
 }
 
+/** Of lists that are still in use: routes never change, and those of most virtual hosts stay the same lists for long. */
+const known = new WeakMap<readonly IrRoute[], readonly (IrRoute | undefined)[]>()
+
 /** The same, cut into steps: a virtual host may have all the routes there are. */
 export function* coveringSteps(routes: readonly IrRoute[]): Steps<readonly (IrRoute | undefined)[]> {
+  const found = known.get(routes) ?? (yield* findCovering(routes))
+  known.set(routes, found)
+  return found
+}
+
+function* findCovering(routes: readonly IrRoute[]): Steps<readonly (IrRoute | undefined)[]> {
   const taken = new Taken()
   const found: (IrRoute | undefined)[] = []
   for (const [index, route] of routes.entries()) {

@@ -1,4 +1,6 @@
+import assert from 'node:assert/strict'
 import { compile } from '../../src/compile/emissary/compile.ts'
+import { CompileMemo } from '../../src/compile/emissary/compile-memo.ts'
 import type { CompileInput, CompileResult } from '../../src/compile/emissary/input.ts'
 import type { IrRoute, RouteTable } from '../../src/ir/route-table.ts'
 import { parseManifests } from '../../src/manifests/parse.ts'
@@ -33,6 +35,7 @@ export class Round {
   readonly store = new ManifestStore(['default'])
   readonly run = this.store.begin('files')
   readonly #given: Given
+  readonly #memo = new CompileMemo()
 
   constructor(given: Given = {}) {
     this.#given = given
@@ -47,13 +50,15 @@ export class Round {
 
   compile(): CompileResult {
     const stored = this.store.objects()
-    const result = compile({
+    const input: CompileInput = {
       known: { has: () => false, hasNamespace: () => false },
       consulSources: [],
       ...this.#given,
       objects: stored,
       hostsDeclared: this.store.hostsDeclared,
-    })
+    }
+    const result = compile(input, this.#memo)
+    assertSame(result, compile(input))
     this.store.settle(stored, result)
     return result
   }
@@ -69,6 +74,13 @@ export class Round {
   notices(kind: string, name: string): readonly string[] {
     return this.store.statuses().find(status => status.ref.kind === kind && status.ref.name === name)?.notices ?? []
   }
+}
+
+/** What was remembered changes nothing. */
+export function assertSame(incremental: CompileResult, fromScratch: CompileResult): void {
+  const { grpc: _one, ...one } = incremental
+  const { grpc: _other, ...other } = fromScratch
+  assert.deepEqual(one, other)
 }
 
 /** Compiles documents once. */

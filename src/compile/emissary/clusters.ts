@@ -5,6 +5,7 @@ import type { IrHash } from '../../ir/route-action.ts'
 import type { IrCluster } from '../../ir/route-table.ts'
 import { durationMs } from '../../manifests/check-values.ts'
 import type { LoadBalancerSpec } from '../../manifests/schema/mapping-upstream.ts'
+import type { Memo } from '../../model/memo.ts'
 import { clusterOptions, optionsMark } from './cluster-options.ts'
 import { statName } from './names.ts'
 import type { Upstream } from './upstream.ts'
@@ -40,18 +41,24 @@ export function mappingCluster(mapping: Checked<'Mapping'>, upstream: Upstream, 
   }
 }
 
-/** One cluster per name, sorted, with the origins of all Mappings that share it, in the order given. */
-export function mergeClusters(clusters: Iterable<IrCluster>): readonly IrCluster[] {
+/**
+ * One cluster per name, sorted, with the origins of all Mappings that share it, in the order given; the same object while it is made of the same
+ * ones.
+ */
+export function mergeClusters(clusters: Iterable<IrCluster>, memo: Memo<string, IrCluster>): readonly IrCluster[] {
   const byName = Map.groupBy(clusters, cluster => cluster.name)
   return [...byName.values()]
     .flatMap(same => {
       const [first] = same
-      if (first === undefined) return []
-      // Equal upstreams may be written differently (payments, payments.shop): one of the names, whatever the order.
-      const statName = same.reduce((least, one) => (one.statName < least ? one.statName : least), first.statName)
-      return [{ ...first, statName, origins: same.flatMap(one => one.origins) }]
+      return first === undefined ? [] : (memo.find(first.name, same) ?? memo.keep(first.name, same, merged(first, same)))
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** Equal upstreams may be written differently (payments, payments.shop): one of the names, whatever the order. */
+function merged(first: IrCluster, same: readonly IrCluster[]): IrCluster {
+  const statName = same.reduce((least, one) => (one.statName < least ? one.statName : least), first.statName)
+  return { ...first, statName, origins: same.flatMap(one => one.origins) }
 }
 
 /** What the policy hashes; undefined for policies that do not. */

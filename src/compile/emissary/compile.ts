@@ -1,37 +1,34 @@
 import type { IrHttpServices } from '../../ir/http-services.ts'
-import { clustersOf } from '../../ir/route-action.ts'
-import type { IrCluster, IrMatch, IrTermination, RouteTable } from '../../ir/route-table.ts'
+import { clustersOfRoutes } from '../../ir/clusters-of-routes.ts'
+import type { IrCluster, IrTermination, RouteTable } from '../../ir/route-table.ts'
 import type { Checked, CheckedObject, Finding } from '../../manifests/checked-object.ts'
 import type { Manifest } from '../../manifests/object.ts'
-import type { ModuleConfig } from '../../manifests/schema/module.ts'
 import { refText } from '../../model/object-ref.ts'
 import type { ServiceKey } from '../../model/service-key.ts'
 import { finish, type Steps } from '../../model/steps.ts'
 import { expandIngresses } from '../ingress/ingresses.ts'
 import { type CompiledPool, compilePools } from '../pools/pools.ts'
-import { optionNotices } from './cluster-options.ts'
-import { mappingCluster, mergeClusters } from './clusters.ts'
+import { mergeClusters } from './clusters.ts'
+import { CompileMemo } from './compile-memo.ts'
 import { grpcNames } from './grpc-names.ts'
 import { covers } from './host-glob.ts'
 import { Adoption, hostNode, type HostNode, syntheticHost } from './hosts.ts'
 import type { CompileInput, CompileObject, CompileResult, Verdict } from './input.ts'
 import { compileListeners, takes } from './listeners.ts'
 import { Lookups } from './lookups.ts'
-import { type MappingRoute, mappingRoute } from './mapping-route.ts'
+import type { MappingRoute } from './mapping-route.ts'
 import { withMesh } from './mesh.ts'
 import { noteCovered } from './note-covered.ts'
 import { compare } from './order.ts'
-import { readUpstream, type UpstreamContext } from './read-upstream.ts'
+import { readMappings, type Source } from './read-mapping.ts'
+import type { UpstreamContext } from './read-upstream.ts'
 import { Report } from './report.ts'
 import { Resolvers } from './resolvers.ts'
-import { groupDefaults, withDefaults, withSecretNamespacing } from './module/mapping-defaults.ts'
-import { headerCase } from './module/http-options.ts'
-import { fixedNamespace, moduleErrors, noteLabels, readModule, setResolver } from './module/module.ts'
-import { type Probe, moduleProbes } from './module/probes.ts'
-import { redirectOf } from './route-options.ts'
+import { withSecretNamespacing } from './module/mapping-defaults.ts'
+import { fixedNamespace, type Module, moduleErrors, noteLabels, readModule, setResolver } from './module/module.ts'
+import { moduleProbes, noteDiagnostics } from './module/probes.ts'
 import { selects } from './selector.ts'
 import { compileHttpServices } from './services/http-services.ts'
-import { routeServices } from './services/route-services.ts'
 import { Originations } from './tls/origination.ts'
 import { Secrets } from './tls/secrets.ts'
 import { contextTermination, fallbackTermination, noteContexts, terminationOf } from './tls/termination.ts'
@@ -42,23 +39,26 @@ import { compileTcpMappings } from './tcp-mappings.ts'
  * replaced by its last good version, or left out, and the rest is compiled without it; nothing throws. In a group whose weights add up to
  * over 100 every member is refused, so the last good versions of all keep the last good split, and a member that has none is left out.
  */
-export function compile(input: CompileInput): CompileResult {
-  return finish(compileSteps(input))
+export function compile(input: CompileInput, memo?: CompileMemo): CompileResult {
+  return finish(compileSteps(input, memo))
 }
 
 /** The same, cut into steps. What `input` reads may change meanwhile: whoever changes it compiles again. */
-export function* compileSteps(input: CompileInput): Steps<CompileResult> {
+export function* compileSteps(input: CompileInput, memo = new CompileMemo()): Steps<CompileResult> {
   const objects = [...input.objects].sort((a, b) => compare(a.id, b.id))
   const serving = new Map<string, CheckedObject>()
   for (const object of objects) {
     const version = object.current ?? object.lastGood
     if (version !== undefined) serving.set(object.id, version)
   }
-  const lookups = new Lookups(input.known, new Set([...serving.values()].map(object => object.manifest.namespace)))
+  const lookups = new Lookups(input, new Set([...serving.values()].map(object => object.manifest.namespace)))
   const problems = new Map<string, readonly Finding[]>()
   for (;;) {
-    const pass = yield* compileOnce([...serving.values()], input, lookups)
-    if (pass.report.refused.size + pass.report.refusedGroups.length === 0) return result(objects, serving, problems, pass, lookups)
+    const pass = yield* compileOnce([...serving.values()], input, lookups, memo)
+    if (pass.report.refused.size + pass.report.refusedGroups.length === 0) {
+      memo.endRound()
+      return result(objects, serving, problems, pass, lookups)
+    }
     replaceRefused(objects, serving, problems, pass.report)
   }
 }
@@ -106,13 +106,7 @@ interface Pass {
   readonly warnings: readonly string[]
 }
 
-/** What routes are made of. */
-interface Source extends Probe {
-  /** How the path is matched, where a Mapping has no words for it. */
-  readonly path?: IrMatch['path'] | undefined
-}
-
-function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lookups: Lookups): Steps<Pass> {
+function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lookups: Lookups, memo: CompileMemo): Steps<Pass> {
   const report = new Report()
   const strict = input.strictSelectors ?? true
   const resolvers = new Resolvers(objects, input)
@@ -124,7 +118,7 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
   setResolver(module, resolvers, report)
   const pools = compilePools(ofKind('ServicePool'), input.sources, lookups, report)
   lookups.declare(pools)
-  const secrets = new Secrets(ofKind('Secret'), written, input.now)
+  const secrets = Secrets.of(ofKind('Secret'), written)
   const contexts = ofKind('TLSContext').map(context => withSecretNamespacing(context, module.config))
   const originations = new Originations(contexts, secrets, report)
   const upstreams: UpstreamContext = { resolvers, lookups, pools, report, originations, namespace: fixedNamespace(module, input) }
@@ -133,30 +127,21 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
   const base = input.hostsDeclared ? declared.map(host => hostNode(host)) : [syntheticHost]
   const covered = (hostname: string, { labels }: Manifest) =>
     base.some(host => covers(host.hostname, hostname) && (host.selector === undefined || selects(host.selector, labels)))
-  const ingress = expandIngresses(ofKind('Ingress'), ofKind('IngressClass'), covered, report)
+  const ingress = expandIngresses(ofKind('Ingress'), ofKind('IngressClass'), covered, report, memo.sources)
   const serviceClusters: IrCluster[] = []
-  const http = compileHttpServices(objects, written, module, moduleErrors(module, input.readFile, report), {
+  const http = compileHttpServices(objects, written, module, moduleErrors(module, lookups, report), {
     ...upstreams,
     clusters: serviceClusters,
   })
   noteLabels(module, http, report)
+  noteDiagnostics(module, report)
   const mappings: readonly Source[] = [
     ...ofKind('Mapping').map(mapping => ({ mapping })),
     ...ingress.mappings,
-    ...moduleProbes(module, input, report),
+    ...probesOf(module, input.adminPort, memo.sources),
   ]
-  const defaults = groupDefaults(module.config)
-  const routes: MappingRoute[] = []
-  for (const { mapping, path, answer } of mappings) {
-    yield
-    const read = answer === undefined ? readMapping(mapping, module.config, upstreams, path) : [mappingRoute(mapping, { answer })]
-    for (const route of read)
-      routes.push({
-        ...route,
-        groupDefaults: defaults,
-        services: routeServices(mapping, route.mapping.spec.labels, http, { report, readFile: input.readFile }),
-      })
-  }
+  const context = { ...upstreams, config: module.config, http, secrets }
+  const routes = yield* readMappings(mappings, context, surroundings(objects, http, input, memo.surroundings), memo.mappings)
   const terminate = (host: Checked<'Host'>) => hostNode(host, readTermination(host, contexts, secrets, report))
   const hostObjects = [...declared, ...ingress.hosts]
   const nodes = hostObjects.map(terminate)
@@ -172,24 +157,21 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
     bindAddress: (input.environment?.['AMBASSADOR_ENVOY_BIND_ADDRESS'] ?? '') || '0.0.0.0',
     trustedHops: module.config.xff_num_trusted_hops ?? 0,
     report,
+    memo: memo.hosts,
   })
   noteContexts(contexts, secrets, report)
-  for (const [secret, text] of secrets.notices) report.notice(secret, text)
+  if (input.now !== undefined) for (const [object, text] of secrets.notices(input.now)) report.notice(object, text)
   for (const route of adoption.orphans) report.unserve(route.mapping, orphanText(route, input.hostsDeclared))
   noteHosts(hostObjects, nodes, listeners, report)
   yield* noteCovered(compiled.routeConfigs, routes, report)
   const used = new Set(compiled.listeners.length === 0 ? [] : serviceClusters.map(cluster => cluster.name))
   for (const { chains } of compiled.listeners)
     for (const { serve } of chains) if (serve.kind === 'tcp') for (const { cluster } of serve.clusters) used.add(cluster)
-  for (const config of compiled.routeConfigs)
-    for (const host of config.virtualHosts)
-      for (const { action } of host.routes) if (action.kind === 'forward') for (const name of clustersOf(action)) used.add(name)
+  for (const { virtualHosts } of compiled.routeConfigs)
+    for (const host of virtualHosts) for (const name of clustersOfRoutes(host.routes)) used.add(name)
   yield
-  const clusters: readonly IrCluster[] = mergeClusters([
-    ...routes.flatMap(route => route.cluster ?? []),
-    ...serviceClusters,
-    ...tcpClusters,
-  ]).filter(cluster => used.has(cluster.name))
+  const all = [...routes.flatMap(route => route.cluster ?? []), ...serviceClusters, ...tcpClusters]
+  const clusters = mergeClusters(all, memo.clusters).filter(cluster => used.has(cluster.name))
   const mesh = withMesh(clusters, input)
   const warnings =
     listeners.length === 0 ? ['there is no Listener that can be served: nothing listens; write a Listener with protocol HTTP'] : []
@@ -207,6 +189,30 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
     secrets: secrets.asked,
     warnings,
   }
+}
+
+/** Kinds that no Mapping is read with. */
+const beside: ReadonlySet<string> = new Set(['Mapping', 'TCPMapping', 'Host', 'Listener', 'Ingress', 'IngressClass'])
+
+/** Stands for all that Mappings are read with, but for what is looked up. */
+function surroundings(
+  objects: readonly CheckedObject[],
+  http: IrHttpServices,
+  input: CompileInput,
+  memo: CompileMemo['surroundings'],
+): object {
+  const { environment, consulSources, sources } = input
+  const isRead = ({ kind }: { kind: string }): boolean => !beside.has(kind)
+  const written = input.objects.map(({ manifest }) => manifest)
+  // Services are objects, too, but whether they can be called depends on more than them.
+  const madeOf = [...objects.filter(isRead), ...written.filter(isRead), environment, JSON.stringify([http, consulSources, sources])]
+  return memo.find('all', madeOf) ?? memo.keep('all', madeOf, {})
+}
+
+function probesOf(module: Module, adminPort: number | undefined, memo: CompileMemo['sources']): readonly Source[] {
+  const { object } = module
+  if (object === undefined) return []
+  return memo.find(object, [adminPort]) ?? memo.keep(object, [adminPort], moduleProbes(module, adminPort))
 }
 
 /**
@@ -249,27 +255,6 @@ function noteHosts(
     if (!listeners.some(listener => takes(listener, node)))
       report.unserve(host, 'no Listener takes this Host (hostBinding): it is not served')
   }
-}
-
-function readMapping(
-  given: Checked<'Mapping'>,
-  config: ModuleConfig,
-  context: UpstreamContext,
-  path: IrMatch['path'] | undefined,
-): readonly MappingRoute[] {
-  const mapping = withDefaults(given, config)
-  const { service, resolver, tls, host_rewrite: hostRewrite, host_redirect: redirects } = mapping.spec
-  if (redirects === true && mapping.spec.shadow !== true) {
-    const redirect = redirectOf(mapping)
-    if (typeof redirect !== 'string') return [mappingRoute(mapping, { redirect }, path)]
-    context.report.refuse(mapping, { path: ['spec', 'service'], text: redirect })
-    return []
-  }
-  const read = readUpstream(mapping, { field: 'service', service, resolver, tls, hostRewrite }, context)
-  if (read === undefined) return []
-  const { upstream } = read
-  for (const text of optionNotices(given.spec, upstream.kind)) context.report.notice(mapping, text)
-  return [mappingRoute(mapping, { cluster: mappingCluster(mapping, upstream, read.tls, headerCase(config)) }, path)]
 }
 
 function orphanText(route: MappingRoute, hostsDeclared: boolean): string {

@@ -2,7 +2,7 @@ import type { IrErrorOverride } from '../../ir/http-options.ts'
 import type { Finding } from '../../manifests/checked-object.ts'
 import type { FieldPath } from '../../manifests/field-path.ts'
 import type { MappingSpec } from '../../manifests/schema/mapping.ts'
-import type { CompileInput } from './input.ts'
+import type { Lookups } from './lookups.ts'
 
 const plain = 'text/plain'
 
@@ -15,7 +15,7 @@ const plain = 'text/plain'
 export function errorOverrides(
   given: MappingSpec['error_response_overrides'],
   at: FieldPath,
-  readFile: CompileInput['readFile'],
+  lookups: Pick<Lookups, 'readFile'>,
 ): readonly IrErrorOverride[] | Finding {
   const made: IrErrorOverride[] = []
   for (const [index, { on_status_code: status, body }] of (given ?? []).entries()) {
@@ -24,7 +24,7 @@ export function errorOverrides(
     else if (text !== undefined) made.push({ status, contentType, body: text })
     else {
       const file = body.text_format_source?.filename ?? ''
-      const read = readFile?.(file)
+      const read = lookups.readFile(file)
       if (read !== undefined && 'problem' in read)
         return { path: [...at, index, 'body', 'text_format_source', 'filename'], text: `${file} ${read.problem}` }
       // Offline nobody knows what will be there.

@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util'
 import type { IrAnswer, IrForward, IrRedirect } from '../../ir/route-action.ts'
 import type { IrRoute } from '../../ir/route-table.ts'
 import { refText } from '../../model/object-ref.ts'
-import type { Steps } from '../../model/steps.ts'
 import { type MappingRoute, disagreement } from './mapping-route.ts'
 import { byRouteOrder, compare } from './order.ts'
 import type { Report } from './report.ts'
@@ -25,29 +24,19 @@ export interface GroupMember {
 }
 
 /**
- * Groups the Mappings of one Host and sorts the groups as they are matched (emissary-resources.md 11). Members stand in the order of
- * namespace and name. A member that disagrees with the first is refused; a split over 100 % refuses every member.
+ * The Mappings of one Host, those of a group together, in the order in which groups are matched (emissary-resources.md 11). Members stand in
+ * the order of namespace and name.
  * @param routes in any order
  */
-export function* groupRoutes(routes: readonly MappingRoute[], report: Report): Steps<readonly RouteGroup[]> {
-  const byKey = new Map<string, MappingRoute[]>()
-  for (const route of routes) {
-    const group = byKey.get(route.groupKey)
-    if (group === undefined) byKey.set(route.groupKey, [route])
-    else group.push(route)
-  }
-  const sorted = [...byKey].sort(
+export function groupMembers(routes: readonly MappingRoute[]): readonly (readonly [string, readonly MappingRoute[]])[] {
+  const sorted = [...Map.groupBy(routes, route => route.groupKey)].sort(
     ([keyA, a], [keyB, b]) => (a[0] !== undefined && b[0] !== undefined ? byRouteOrder(a[0].order, b[0].order) : 0) || compare(keyA, keyB),
   )
-  const groups: RouteGroup[] = []
-  for (const [, members] of sorted) {
-    yield
-    groups.push(...makeGroup(members.sort(byName), report))
-  }
-  return groups
+  return sorted.map(([key, members]) => [key, members.sort(byName)])
 }
 
-function makeGroup(all: readonly MappingRoute[], report: Report): readonly RouteGroup[] {
+/** A group of its members; one that disagrees with the first is refused, and a split over 100 % refuses every member. Undefined: none is left. */
+export function makeGroup(all: readonly MappingRoute[], report: Report): RouteGroup | undefined {
   const agreed = agreeing(all, report)
   const normal = withoutMixture(
     agreed.filter(route => !route.shadow),
@@ -58,7 +47,7 @@ function makeGroup(all: readonly MappingRoute[], report: Report): readonly Route
     normal,
     report,
   )
-  if (normal.length === 0) return []
+  if (normal.length === 0) return undefined
   const shares = splitWeights(normal.map(member => member.mapping.spec.weight))
   if ('sum' in shares) {
     report.refuseGroup(
@@ -68,7 +57,7 @@ function makeGroup(all: readonly MappingRoute[], report: Report): readonly Route
         return { object: mapping, finding: { path: ['spec', 'weight'], text } }
       }),
     )
-    return []
+    return undefined
   }
   noteGroup(normal, report)
   const mappings = normal.map(({ mapping }) => mapping)
@@ -85,7 +74,7 @@ function makeGroup(all: readonly MappingRoute[], report: Report): readonly Route
   const headers = headerChanges(mappings)
   const cors = corsOf(decided)
   const shared = { ...(headers === undefined ? {} : { headers }), ...(cors === undefined ? {} : { cors }) }
-  return [{ members, partial: (members.at(-1)?.share.upTo ?? 100) < 100, shared }]
+  return { members, partial: (members.at(-1)?.share.upTo ?? 100) < 100, shared }
 }
 
 /** The fields that a group shares, those that are set. */

@@ -3,14 +3,13 @@ import type { GrpcNames, IrGrpcTarget } from '../../ir/grpc-names.ts'
 import type { IrCluster, IrMatch, IrRoute, IrValueMatch } from '../../ir/route-table.ts'
 import { withoutPort } from '../../manifests/check-host.ts'
 import { type ServiceKey, serviceKey } from '../../model/service-key.ts'
+import { Memo } from '../../model/memo.ts'
 import { finish } from '../../model/steps.ts'
 import { mergeClusters } from './clusters.ts'
-import { groupRoutes } from './groups.ts'
 import { adopts, syntheticHost } from './hosts.ts'
 import type { Lookups } from './lookups.ts'
 import type { MappingRoute } from './mapping-route.ts'
 import { assignment, statName } from './names.ts'
-import { Report } from './report.ts'
 import { parseServiceName } from './service-name.ts'
 import { servicesOf } from './upstream.ts'
 import { hostRoutes } from './virtual-hosts.ts'
@@ -21,26 +20,26 @@ import { hostRoutes } from './virtual-hosts.ts'
  * @param routes of all Mappings that serve
  */
 export function grpcNames(routes: readonly MappingRoute[], lookups: Lookups): GrpcNames {
-  const hostnames = new Set(routes.flatMap(({ hostname }) => (hostname === undefined ? [] : [hostname])))
-  const clusters = new Map(routes.flatMap(({ cluster }) => (cluster === undefined ? [] : [[cluster.name, cluster] as const])))
   return {
     target(name) {
       const dialled = name.toLowerCase()
-      const host = [dialled, withoutPort(dialled) ?? dialled].find(one => !one.includes('*') && hostnames.has(one))
+      const names = [dialled, withoutPort(dialled) ?? dialled].filter(one => !one.includes('*'))
+      const host = names.find(one => routes.some(({ hostname }) => hostname === one))
       return host === undefined ? poolTarget(name, lookups) : hostTarget(name, host, routes)
     },
-    cluster: name => clusters.get(name) ?? poolCluster(name, lookups),
+    cluster: name => routes.findLast(route => route.cluster?.name === name)?.cluster ?? poolCluster(name, lookups),
   }
 }
 
-function hostTarget(name: string, host: string, all: readonly MappingRoute[]): IrGrpcTarget {
+function hostTarget(name: string, host: string, mappings: readonly MappingRoute[]): IrGrpcTarget {
   const node = { ...syntheticHost, hostname: host }
-  const adopted = all.filter(route => adopts(node, route, true))
+  const adopted = mappings.filter(route => adopts(node, route, true))
   // What is wrong within a group was said where a Host takes it; here it costs a member its place.
-  const groups = finish(groupRoutes(adopted, new Report()))
-  const routes = hostRoutes(groups, host, 'SECURE', 'Route').flatMap(route => grpcRoute(route, name))
+  const { routes: all } = finish(hostRoutes(adopted, { domain: host, model: 'SECURE', action: 'Route' }))
+  const routes = all.flatMap(route => grpcRoute(route, name))
   const used = new Set(routes.flatMap(({ action }) => (action.kind === 'forward' ? [action.cluster] : [])))
-  return { name, routes, clusters: mergeClusters(adopted.flatMap(route => route.cluster ?? []).filter(cluster => used.has(cluster.name))) }
+  const clusters = adopted.flatMap(route => route.cluster ?? []).filter(cluster => used.has(cluster.name))
+  return { name, routes, clusters: mergeClusters(clusters, new Memo()) }
 }
 
 /** Every pool is dialled with the time limit of the call alone. */

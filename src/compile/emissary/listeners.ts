@@ -3,6 +3,7 @@ import { protocolStack } from '../../manifests/check-listener.ts'
 import type { Checked, Finding } from '../../manifests/checked-object.ts'
 import { refText } from '../../model/object-ref.ts'
 import type { Steps } from '../../model/steps.ts'
+import type { CompileMemo } from './compile-memo.ts'
 import type { Adoption, HostNode } from './hosts.ts'
 import type { Report } from './report.ts'
 import { selects, selectorText } from './selector.ts'
@@ -17,6 +18,7 @@ export interface ListenerContext {
   /** Of Listeners without `l7Depth`. */
   readonly trustedHops: number
   readonly report: Report
+  readonly memo: CompileMemo['hosts']
 }
 
 type Listener = Checked<'Listener'>
@@ -113,7 +115,7 @@ export function* compileListeners(
   }
   const routeConfigs: IrRouteConfig[] = []
   for (const [name, { hosts, model }] of [...served].sort(([a], [b]) => (a < b ? -1 : 1)))
-    routeConfigs.push({ name, virtualHosts: yield* virtualHosts(hosts, { adoption: context.adoption, model, report: context.report }) })
+    routeConfigs.push({ name, virtualHosts: yield* virtualHosts(name, hosts, { ...context, model }) })
   return { listeners: made.map(one => advertised(one, made, byPort)).sort((a, b) => a.port - b.port), routeConfigs }
 }
 

@@ -1,18 +1,20 @@
 import { coveringSteps } from '../../ir/covered-routes.ts'
 import type { IrRoute, IrRouteConfig } from '../../ir/route-table.ts'
-import { refText } from '../../model/object-ref.ts'
+import type { CheckedObject } from '../../manifests/checked-object.ts'
+import { type ObjectRef, refText } from '../../model/object-ref.ts'
 import type { Steps } from '../../model/steps.ts'
 import type { MappingRoute } from './mapping-route.ts'
 import type { Report } from './report.ts'
 
 /** Names the Mappings that no request for some domains can reach, and what takes the requests before them. */
 export function* noteCovered(configs: readonly IrRouteConfig[], routes: readonly MappingRoute[], report: Report): Steps<void> {
-  const objects = new Map(routes.map(({ mapping }) => [mapping.manifest.ref, mapping]))
+  let objects: ReadonlyMap<ObjectRef, CheckedObject> | undefined
   for (const { virtualHosts } of configs)
     for (const host of virtualHosts) {
       yield
       const covering = yield* coveringSteps(host.routes)
       if (!covering.some(one => one !== undefined)) continue
+      objects ??= new Map(routes.map(({ mapping }) => [mapping.manifest.ref, mapping]))
       for (const [ref, first] of coveredObjects(host.routes, covering)) {
         const object = objects.get(ref)
         if (object === undefined) continue

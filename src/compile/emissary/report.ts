@@ -33,7 +33,24 @@ export class Report {
   }
 
   notice(object: CheckedObject, text: string): void {
-    const id = objectId(object.manifest)
+    this.#notice(objectId(object.manifest), text)
+  }
+
+  get isEmpty(): boolean {
+    const { refused, refusedGroups, notices, ignored, unserved } = this
+    return refused.size + refusedGroups.length + notices.size + ignored.size + unserved.size === 0
+  }
+
+  /** Adds what was found apart, as if it had been found here. */
+  include(apart: Report): void {
+    for (const [id, findings] of apart.refused) for (const finding of findings) add(this.refused, id, finding)
+    this.refusedGroups.push(...apart.refusedGroups)
+    for (const [id, texts] of apart.notices) for (const text of texts) this.#notice(id, text)
+    for (const [id, text] of apart.ignored) this.ignored.set(id, text)
+    for (const [id, text] of apart.unserved) if (!this.unserved.has(id)) this.unserved.set(id, text)
+  }
+
+  #notice(id: string, text: string): void {
     const notices = this.notices.get(id)
     if (notices === undefined) this.notices.set(id, new Set([text]))
     else notices.add(text)

@@ -12,24 +12,17 @@ type MappingSpec = Checked<'Mapping'>['spec']
 export interface IngressMapping {
   readonly mapping: Checked<'Mapping'>
   /** How its path is matched, where a Mapping has no words for it. */
-  readonly path?: IrMatch['path']
-}
-
-/** What an Ingress asks for, in the terms of Emissary's kinds: they name the Ingress as where they come from. */
-export interface Expanded {
-  readonly hosts: readonly Checked<'Host'>[]
-  readonly mappings: readonly IngressMapping[]
+  readonly path?: IrMatch['path'] | undefined
 }
 
 const everyHost = '*'
 
 /**
- * Expands an Ingress into Mappings, one per path, and Hosts (emissary-resources.md 8). Exact goes before all prefixes; `Prefix` matches by
- * path segments, as the Ingress specification says; a `*.` host is one label. Its paths are passed on as they are.
+ * The Mappings of an Ingress, one per path (emissary-resources.md 8). Exact goes before all prefixes; `Prefix` matches by path segments, as the
+ * Ingress specification says; a `*.` host is one label. Its paths are passed on as they are.
  * @param strip cut the matched path off, as Emissary does
- * @param covered whether a Host object takes an object's requests for that name: there its requestPolicy decides, and no Host is made here
  */
-export function expandIngress(ingress: Ingress, strip: boolean, covered: (hostname: string, by: Manifest) => boolean): Expanded {
+export function ingressMappings(ingress: Ingress, strip: boolean): readonly IngressMapping[] {
   const { spec } = ingress
   const { options } = ingressOptions(ingress.manifest.annotations)
   const common = { ...(strip ? {} : { rewrite: '' }), ...options }
@@ -43,7 +36,7 @@ export function expandIngress(ingress: Ingress, strip: boolean, covered: (hostna
   }
   if (spec.defaultBackend !== undefined)
     mappings.push(makeMapping(ingress, ['spec', 'defaultBackend'], spec.defaultBackend, { prefix: '/', hostname: everyHost }, common))
-  return { hosts: hostsOf(ingress, mappings, covered), mappings }
+  return mappings
 }
 
 type PathRule = NonNullable<NonNullable<NonNullable<Ingress['spec']['rules']>[number]['http']>['paths']>[number]
@@ -82,8 +75,11 @@ function makeMapping(
   return { mapping: { kind: 'Mapping', manifest, spec, at }, ...(path === undefined ? {} : { path }) }
 }
 
-/** Each name with a TLS entry gets a Host, and each other one that no Host object takes; cleartext is routed. */
-function hostsOf(
+/**
+ * The Hosts of an Ingress: each name with a TLS entry gets one, and each other one that no Host object takes; cleartext is routed.
+ * @param covered whether a Host object takes an object's requests for that name: there its requestPolicy decides, and no Host is made here
+ */
+export function ingressHosts(
   ingress: Ingress,
   mappings: readonly IngressMapping[],
   covered: (hostname: string, by: Manifest) => boolean,

@@ -1,6 +1,7 @@
 import type { IrClusterOptions } from '../../ir/cluster-options.ts'
 import type { IrPool } from '../../ir/pool.ts'
 import type { IrCluster, LoadBalancing } from '../../ir/route-table.ts'
+import { perObject } from '../../model/memo.ts'
 import { duration, encodeMessage, type PlainMessage } from '../codec.ts'
 import { makeResource, type Resource, type ResourceKey } from '../resource.ts'
 import { socketMatch } from './mesh-sockets.ts'
@@ -25,8 +26,8 @@ const slowStartFields: Readonly<Partial<Record<LoadBalancing, (config: PlainMess
  */
 const firstEndpointsMs = 5000
 
-/** The Cluster of one upstream; with EDS it requires its assignment. */
-export function generateCluster(cluster: IrCluster): Resource {
+/** The Cluster of one upstream; with EDS it requires its assignment. That of the same object is the same. */
+export const generateCluster = perObject((cluster: IrCluster): Resource => {
   const { options } = cluster
   const mesh = cluster.kind === 'eds' ? (cluster.mesh ?? []) : []
   const requires: ResourceKey[] = [
@@ -57,7 +58,7 @@ export function generateCluster(cluster: IrCluster): Resource {
     ...discovery(cluster),
   }
   return makeResource('cluster', cluster.name, encodeMessage('envoy.config.cluster.v3.Cluster', message), requires)
-}
+})
 
 /** What a ServicePool asks of the clusters that use it. */
 function poolOptions({ slowStartSeconds, healthChecks, outlierDetection: outliers }: IrPool, loadBalancing: LoadBalancing): PlainMessage {

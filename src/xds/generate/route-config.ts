@@ -1,14 +1,8 @@
 import { Writer } from 'protobufjs'
-import {
-  clustersOf as clustersOfAction,
-  type IrCors,
-  type IrForward,
-  type IrHash,
-  type IrHeaderChanges,
-  type IrHttpsRedirect,
-  type IrRedirect,
-} from '../../ir/route-action.ts'
+import { clustersOfRoutes } from '../../ir/clusters-of-routes.ts'
+import type { IrCors, IrForward, IrHash, IrHeaderChanges, IrHttpsRedirect, IrRedirect } from '../../ir/route-action.ts'
 import type { IrRoute, IrRouteConfig } from '../../ir/route-table.ts'
+import { perObject } from '../../model/memo.ts'
 import { refText } from '../../model/object-ref.ts'
 import { finish, type Steps } from '../../model/steps.ts'
 import { any, duration, encodeMessage, type PlainAny, type PlainMessage } from '../codec.ts'
@@ -24,45 +18,47 @@ export function generateRouteConfig(config: IrRouteConfig): Resource {
 
 /**
  * The same, cut into steps: routes are encoded one by one and put together, as a message is no more than its fields one after the other. The bytes
- * are those that encoding it whole gives.
+ * are those that encoding it whole gives. A route that was encoded before is not encoded again.
  */
 export function* routeConfigSteps(config: IrRouteConfig): Steps<Resource> {
   const name = 'envoy.config.route.v3.RouteConfiguration'
   const parts = [encodeMessage(name, { name: config.name })]
   for (const host of config.virtualHosts) {
+    yield
     const own = [encodeMessage('envoy.config.route.v3.VirtualHost', { name: host.name, domains: host.domains })]
-    for (const one of host.routes) {
-      yield
-      own.push(...field(virtualHostRoutes, encodeMessage('envoy.config.route.v3.Route', route(one))))
+    for (const [index, one] of host.routes.entries()) {
+      if (index % perStep === perStep - 1) yield
+      own.push(routeField(one))
     }
-    parts.push(...field(virtualHosts, Buffer.concat(own)))
+    parts.push(field(virtualHosts, own))
   }
   // `Host: web.example:8080` belongs to domain web.example, and the service behind still sees the port.
   parts.push(encodeMessage(name, { ignorePortInHostMatching: true }))
   return makeResource('route', config.name, Buffer.concat(parts), clustersOf(config))
 }
 
+/** Routes of one step: about half a millisecond. */
+const perStep = 16
+
 /** Numbers of the fields that hold the parts. */
 const virtualHosts = 2
 const virtualHostRoutes = 3
 
-/** A field of a message: its head, and the encoded message that it holds. */
-function field(number: number, bytes: Buffer): readonly [Buffer, Buffer] {
-  return [
-    Buffer.from(
-      Writer.create()
-        .uint32((number << 3) | 2)
-        .uint32(bytes.length)
-        .finish(),
-    ),
-    bytes,
-  ]
+/** A route as a field of its virtual host. */
+const routeField = perObject((given: IrRoute) => field(virtualHostRoutes, [encodeMessage('envoy.config.route.v3.Route', route(given))]))
+
+/** A field of a message: its head, and the encoded message that it holds, given in parts. */
+function field(number: number, parts: readonly Buffer[]): Buffer {
+  const length = parts.reduce((sum, part) => sum + part.length, 0)
+  const head = Writer.create()
+    .uint32((number << 3) | 2)
+    .uint32(length)
+    .finish() as Buffer
+  return Buffer.concat([head, ...parts], head.length + length)
 }
 
 function clustersOf(config: IrRouteConfig): readonly ResourceKey[] {
-  const names = new Set<string>()
-  for (const { routes } of config.virtualHosts)
-    for (const { action } of routes) if (action.kind === 'forward') for (const name of clustersOfAction(action)) names.add(name)
+  const names = new Set(config.virtualHosts.flatMap(({ routes }) => clustersOfRoutes(routes)))
   return [...names].sort().map(name => ({ type: 'cluster', name }))
 }
 

@@ -6,6 +6,7 @@ import type { ModuleConfig } from '../../../manifests/schema/module.ts'
 import { refText } from '../../../model/object-ref.ts'
 import { errorOverrides } from '../error-overrides.ts'
 import type { CompileInput } from '../input.ts'
+import type { Lookups } from '../lookups.ts'
 import type { Report } from '../report.ts'
 import type { Resolvers } from '../resolvers.ts'
 
@@ -54,8 +55,8 @@ export function fixedNamespace({ config }: Module, { environment = {} }: Pick<Co
 }
 
 /** What the Module answers in the place of errors; a file that cannot be read refuses it. */
-export function moduleErrors({ object, config }: Module, readFile: CompileInput['readFile'], report: Report): readonly IrErrorOverride[] {
-  const overrides = errorOverrides(config.error_response_overrides, ['spec', 'config', 'error_response_overrides'], readFile)
+export function moduleErrors({ object, config }: Module, lookups: Pick<Lookups, 'readFile'>, report: Report): readonly IrErrorOverride[] {
+  const overrides = errorOverrides(config.error_response_overrides, ['spec', 'config', 'error_response_overrides'], lookups)
   if (!('path' in overrides)) return overrides
   if (object !== undefined) report.refuse(object, overrides)
   return []

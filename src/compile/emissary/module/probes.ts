@@ -1,7 +1,6 @@
 import type { IrAnswer } from '../../../ir/route-action.ts'
 import type { Checked } from '../../../manifests/checked-object.ts'
 import type { MappingSpec } from '../../../manifests/schema/mapping.ts'
-import type { CompileInput } from '../input.ts'
 import type { Report } from '../report.ts'
 import type { Module } from './module.ts'
 
@@ -27,7 +26,7 @@ const usualAdminPort = 8877
  * they take paths from every application. A probe without a service is answered by Envoy, which is what asks about it want to know,
  * whether the control plane runs or not.
  */
-export function moduleProbes({ object, config }: Module, { adminPort = usualAdminPort }: CompileInput, report: Report): readonly Probe[] {
+export function moduleProbes({ object, config }: Module, adminPort = usualAdminPort): readonly Probe[] {
   if (object === undefined) return []
   const made = (key: string, spec: MappingSpec): Checked<'Mapping'> => ({
     kind: 'Mapping',
@@ -44,14 +43,17 @@ export function moduleProbes({ object, config }: Module, { adminPort = usualAdmi
       : [{ mapping: made(key, { prefix, rewrite, service }) }]
   })
   const { enabled, allow_non_local: everybody } = config.diagnostics ?? {}
-  if (enabled !== true) return answered
-  if (everybody !== true) {
-    report.notice(
-      object,
-      `spec.config.diagnostics has no effect without allow_non_local: true: the admin API serves them at ${diagnosticsPrefix}diag/, and Envoy cannot tell who is local`,
-    )
-    return answered
-  }
+  if (enabled !== true || everybody !== true) return answered
   const service = `127.0.0.1:${adminPort}`
   return [...answered, { mapping: made('diagnostics', { prefix: diagnosticsPrefix, rewrite: diagnosticsPrefix, service }) }]
+}
+
+/** Says of diagnostics that are asked for and cannot be had. */
+export function noteDiagnostics({ object, config }: Module, report: Report): void {
+  const { enabled, allow_non_local: everybody } = config.diagnostics ?? {}
+  if (object === undefined || enabled !== true || everybody === true) return
+  report.notice(
+    object,
+    `spec.config.diagnostics has no effect without allow_non_local: true: the admin API serves them at ${diagnosticsPrefix}diag/, and Envoy cannot tell who is local`,
+  )
 }

@@ -5,7 +5,7 @@ import { durationMs } from '../../../manifests/check-values.ts'
 import { readLocalRateLimit } from '../../../manifests/local-rate-limit.ts'
 import type { MappingSpec } from '../../../manifests/schema/mapping.ts'
 import type { RouteServices } from '../mapping-route.ts'
-import type { CompileInput } from '../input.ts'
+import type { Lookups } from '../lookups.ts'
 import { errorOverrides } from '../error-overrides.ts'
 import type { Report } from '../report.ts'
 import { authOff, routeAuth } from './auth.ts'
@@ -19,16 +19,16 @@ import { descriptorsOf } from './rate-limits.ts'
 export function routeServices(
   mapping: Checked<'Mapping'>,
   labels: MappingSpec['labels'],
-  { auth, rateLimits, options }: IrHttpServices,
-  { report, readFile }: { readonly report: Report; readonly readFile: CompileInput['readFile'] },
+  { http, report, lookups }: { readonly http: IrHttpServices; readonly report: Report; readonly lookups: Pick<Lookups, 'readFile'> },
 ): RouteServices {
+  const { auth, rateLimits, options } = http
   const { filters: asked, problem } = routeAuth(mapping, auth)
   if (problem !== undefined) report.refuse(mapping, { path: ['metadata', 'annotations', 'isthmus.dev/auth'], text: problem })
   const { descriptors, unserved } = descriptorsOf(labels, rateLimits)
   for (const domain of unserved.filter(domain => mapping.spec.labels?.[domain] !== undefined))
     report.notice(mapping, `spec.labels.${domain} has no effect: there is no RateLimitService of the domain ${domain}`)
   const off = authOff(auth)
-  const filters = [...asked, ...localLimit(mapping, report), ...errors(mapping, options, report, readFile)]
+  const filters = [...asked, ...localLimit(mapping, report), ...errors(mapping, options, report, lookups)]
   return {
     ...(filters.length === 0 ? {} : { filters }),
     ...(descriptors.length === 0 ? {} : { descriptors }),
@@ -55,12 +55,12 @@ function errors(
   { spec, ...mapping }: Checked<'Mapping'>,
   { errors: common = [] }: IrHttpOptions,
   report: Report,
-  readFile: CompileInput['readFile'],
+  lookups: Pick<Lookups, 'readFile'>,
 ): readonly IrRouteFilter[] {
   const off: readonly IrRouteFilter[] = common.length === 0 ? [] : [{ filter: commonErrorsFilter, kind: 'off' }]
   if (spec.bypass_error_response_overrides === true) return off
   if (spec.error_response_overrides === undefined) return []
-  const overrides = errorOverrides(spec.error_response_overrides, ['spec', 'error_response_overrides'], readFile)
+  const overrides = errorOverrides(spec.error_response_overrides, ['spec', 'error_response_overrides'], lookups)
   if ('path' in overrides) {
     report.refuse({ spec, ...mapping }, overrides)
     return []

@@ -35,6 +35,11 @@ export class Originations {
     this.#report = report
   }
 
+  /** The same for another report and memory of secrets. */
+  apart(secrets: Secrets, report: Report): Originations {
+    return new Originations(this.#contexts, secrets, report)
+  }
+
   /**
    * @param object that names the service; gets notices
    * @returns undefined for cleartext; or what is wrong: TLS that was asked for and cannot be had is never cleartext instead

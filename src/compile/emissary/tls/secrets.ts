@@ -11,24 +11,57 @@ import { validityNotes } from './validity.ts'
 /** A reference that leads to a usable secret, by the name under which Envoy fetches it; or a sentence on what is wrong. */
 export type SecretRef = { readonly name: string } | { readonly problem: string }
 
+/** A certificate that is shown, or an authority that is trusted, and by what. */
+interface Use {
+  readonly what: 'certificate' | 'authority'
+  readonly secret: Checked<'Secret'>
+  readonly pem: HiddenText
+  readonly users: readonly CheckedObject[]
+}
+
+/** Those that serve, and all as they were written, by place. */
+interface Given {
+  readonly serving: ReadonlyMap<string, Checked<'Secret'>>
+  readonly written: ReadonlyMap<string, Manifest>
+}
+
 /** The Secrets of one compilation: found by reference, and only those that something uses are given to Envoys (emissary-resources.md 5). */
 export class Secrets {
-  readonly #objects = new Map<string, Checked<'Secret'>>()
+  readonly #given: Given
   readonly #used = new Map<string, IrSecret>()
   readonly #asked = new Set<string>()
-  readonly #notices: (readonly [CheckedObject, string])[] = []
-  readonly #written: readonly Manifest[]
-  readonly #now: number | undefined
+  readonly #uses: Use[] = []
+
+  private constructor(given: Given) {
+    this.#given = given
+  }
 
   /**
    * @param objects those that serve
    * @param written all objects, usable or not: to say what is wrong with a Secret that cannot be used
-   * @param now wall clock in ms, to say which certificates are over; undefined: nothing is said
    */
-  constructor(objects: readonly Checked<'Secret'>[], written: readonly Manifest[], now: number | undefined) {
-    for (const object of objects) this.#objects.set(placeOf(object.manifest), object)
-    this.#written = written
-    this.#now = now
+  static of(objects: readonly Checked<'Secret'>[], written: readonly Manifest[]): Secrets {
+    return new Secrets({
+      serving: new Map(objects.map(object => [placeOf(object.manifest), object])),
+      written: new Map(written.filter(({ kind }) => kind === 'Secret').map(manifest => [placeOf(manifest), manifest])),
+    })
+  }
+
+  /** The same Secrets with a memory of its own of what is asked for and used. */
+  apart(): Secrets {
+    return new Secrets(this.#given)
+  }
+
+  /** Nothing was asked for or used. */
+  get isEmpty(): boolean {
+    return this.#used.size + this.#asked.size + this.#uses.length === 0
+  }
+
+  /** Takes over what was asked for and used apart. */
+  include(apart: Secrets): void {
+    for (const [name, secret] of apart.#used) this.#used.set(name, secret)
+    for (const place of apart.#asked) this.#asked.add(place)
+    this.#uses.push(...apart.#uses)
   }
 
   /** What Envoys get, sorted by name. */
@@ -41,9 +74,16 @@ export class Secrets {
     return this.#asked
   }
 
-  /** What people should know about Secrets that are used: at the Secret, and at what uses it. */
-  get notices(): Iterable<readonly [CheckedObject, string]> {
-    return this.#notices
+  /**
+   * What people should know about Secrets that are used: at the Secret, and at what uses it.
+   * @param now wall clock in ms, to say which certificates are over
+   */
+  notices(now: number): readonly (readonly [CheckedObject, string])[] {
+    return this.#uses.flatMap(({ what, secret, pem, users }) =>
+      validityNotes(pem, now).flatMap(note =>
+        [secret, ...users].map(object => [object, `the ${what} in ${refText(secret.manifest.ref)}, ${note}`] as const),
+      ),
+    )
   }
 
   /**
@@ -55,7 +95,7 @@ export class Secrets {
     const found = this.#pair(name, namespace, namespacing)
     if (typeof found === 'string') return { problem: found }
     const { secret, chain, key } = found
-    this.#noteValidity('certificate', secret, chain, users)
+    this.#uses.push({ what: 'certificate', secret, pem: chain, users })
     return this.#use({
       kind: 'certificate',
       name: `certificate|${placeOf(secret.manifest)}`,
@@ -86,7 +126,7 @@ export class Secrets {
     if (typeof revoked === 'string') return { problem: revoked }
     const list = revoked?.spec.data[secretKeys.crl]
     if (revoked !== undefined && list === undefined) return { problem: `${refText(revoked.manifest.ref)} has no ${secretKeys.crl}` }
-    this.#noteValidity('authority', secret, trusted, users)
+    this.#uses.push({ what: 'authority', secret, pem: trusted, users })
     const name = `validation|${placeOf(secret.manifest)}${revoked === undefined ? '' : `|${placeOf(revoked.manifest)}`}`
     const made = { kind: 'validation', name, trustedCa: trusted.reveal(), ...(list === undefined ? {} : { crl: list.reveal() }) } as const
     return { ...this.#use(made), required: secret.spec.data[secretKeys.required]?.reveal().trim() === 'true' }
@@ -119,7 +159,7 @@ export class Secrets {
   }
 
   #missing(place: string): string {
-    const written = this.#written.find(one => one.kind === 'Secret' && placeOf(one) === place)
+    const written = this.#given.written.get(place)
     if (written === undefined) return `there is no Secret ${place}`
     // What a Secret is read into has this form, whatever it holds (readSecret).
     const [problem] = checkSecret(written.spec as SecretSpec).problems
@@ -128,20 +168,12 @@ export class Secrets {
 
   #get(place: string): Checked<'Secret'> | undefined {
     this.#asked.add(place)
-    return this.#objects.get(place)
+    return this.#given.serving.get(place)
   }
 
   #use(secret: IrSecret): { readonly name: string } {
     this.#used.set(secret.name, secret)
     return { name: secret.name }
-  }
-
-  #noteValidity(what: string, secret: Checked<'Secret'>, pem: HiddenText, users: readonly CheckedObject[]): void {
-    if (this.#now === undefined) return
-    for (const note of validityNotes(pem, this.#now)) {
-      const text = `the ${what} in ${refText(secret.manifest.ref)}, ${note}`
-      for (const object of [secret, ...users]) this.#notices.push([object, text])
-    }
   }
 }
 
