@@ -1,15 +1,13 @@
-import { type ServerDuplexStream, status } from '@grpc/grpc-js'
+import type { GrpcCall } from '../grpc/grpc-call.ts'
+import { type GrpcCode, grpcCodes } from '../grpc/status.ts'
 import type { Admission } from './admission.ts'
 import type { ClientFault } from './faults.ts'
-import type { Parts } from './frames.ts'
 import { certificateNames, namesNode } from './node-names.ts'
 import type { Proxies } from './proxies.ts'
 import { decodeDeltaRequest, decodeSotwRequest, type DiscoveryRequest, type NodeIdentity } from './request.ts'
 import type { XdsMethod } from './services.ts'
 import { Stream, type StreamGiven } from './stream.ts'
 import { typeOfUrl } from './type-urls.ts'
-
-export type XdsGrpcCall = ServerDuplexStream<Buffer, Parts>
 
 /** What all calls of a server share. */
 export interface CallGiven {
@@ -43,7 +41,7 @@ const outcomes: Readonly<Record<ClientFault, string>> = {
 
 /** Carries one call: decodes requests, ends it on what it must not bear, and frees everything when it is over (xds.md L8). */
 export class Call {
-  readonly #call: XdsGrpcCall
+  readonly #call: GrpcCall
   readonly #method: XdsMethod
   readonly #given: CallGiven
   readonly #over = new AbortController()
@@ -52,16 +50,15 @@ export class Call {
   /** What it asked while it waits to be let in. */
   #held: DiscoveryRequest[] | undefined
 
-  constructor(call: XdsGrpcCall, method: XdsMethod, given: CallGiven) {
+  constructor(call: GrpcCall, method: XdsMethod, given: CallGiven) {
     this.#call = call
     this.#method = method
     this.#given = given
-    call.on('data', (bytes: Buffer) => this.#take(bytes))
-    call.on('end', () => {
-      this.end()
-      call.end()
+    call.listen({
+      message: bytes => this.#take(bytes),
+      ended: () => this.finish(),
+      closed: () => this.#free(),
     })
-    for (const event of ['cancelled', 'error', 'close', 'finish'] as const) call.on(event, () => this.end())
   }
 
   /** The gate opened. */
@@ -72,10 +69,11 @@ export class Call {
   /** Ends it in good order; the client comes back, here or elsewhere. */
   finish(): void {
     this.#call.end()
+    this.#free()
   }
 
   /** Frees all that is kept for it. */
-  end(): void {
+  #free(): void {
     if (this.#over.signal.aborted) return
     this.#over.abort()
     const { log, proxies, ended } = this.#given
@@ -104,7 +102,7 @@ export class Call {
       return this.#method.protocol === 'delta' ? decodeDeltaRequest(bytes) : decodeSotwRequest(bytes)
     } catch {
       // Nothing can be said about it but that (C19).
-      this.#fail('garbage', status.INTERNAL, 'the request is no DiscoveryRequest')
+      this.#fail('garbage', grpcCodes.internal, 'the request is no DiscoveryRequest')
       return undefined
     }
   }
@@ -113,36 +111,32 @@ export class Call {
   #admit(node: NodeIdentity | undefined): boolean {
     const { admission, gate, log, proxies, streamFor, verifyNode } = this.#given
     if (node === undefined || node.id === '') {
-      this.#fail('nameless', status.INVALID_ARGUMENT, 'the first request must carry a node with an id')
+      this.#fail('nameless', grpcCodes.invalidArgument, 'the first request must carry a node with an id')
       return false
     }
-    const { sslPeerCertificate } = this.#call.getAuthContext()
-    if (verifyNode && sslPeerCertificate !== undefined) {
-      const names = certificateNames(sslPeerCertificate)
+    const { certificate } = this.#call
+    if (verifyNode && certificate !== undefined) {
+      const names = certificateNames(certificate)
       if (!namesNode(names, node)) {
         const text = `the certificate is for ${names.join(', ') || 'nobody'}, not for node "${node.id}" of cluster "${node.cluster}"`
-        this.#fail('identity', status.PERMISSION_DENIED, text, { claims: node.id })
+        this.#fail('identity', grpcCodes.permissionDenied, text, { claims: node.id })
         return false
       }
     }
     // Whoever is there already comes with more streams, one per type or one per cluster (L11): that is no storm.
     const wait = proxies.isConnected(node.id) ? 0 : admission.take()
     if (wait === undefined) {
-      this.#fail('throttled', status.UNAVAILABLE, 'too many clients come at once, try again later', { claims: node.id })
+      this.#fail('throttled', grpcCodes.unavailable, 'too many clients come at once, try again later', { claims: node.id })
       return false
     }
     const call = this.#call
     this.#stream = streamFor(node, {
-      write: (parts, flushed) => {
-        call.write(parts, (error: Error | null | undefined) => {
-          if (error === null || error === undefined) flushed()
-        })
-      },
+      write: (parts, flushed) => call.write(parts, flushed),
       fault: (fault, data) => this.#report(fault, data),
-      cut: (fault, text) => this.#fail(fault, status.RESOURCE_EXHAUSTED, text),
+      cut: (fault, text) => this.#fail(fault, grpcCodes.resourceExhausted, text),
     })
-    proxies.connected(this.#stream, call.getPeer())
-    log.info({ node: node.id, peer: call.getPeer(), client: node.userAgent, protocol: this.#method.protocol }, 'xDS stream opened')
+    proxies.connected(this.#stream, call.peer)
+    log.info({ node: node.id, peer: call.peer, client: node.userAgent, protocol: this.#method.protocol }, 'xDS stream opened')
     if (wait > 0) void this.#waitFor(wait)
     else if (gate.open) this.#stream.open()
     return true
@@ -166,18 +160,19 @@ export class Call {
     const { type: service } = this.#method
     const { typeUrl } = request
     const type = typeUrl === '' ? service : typeOfUrl(typeUrl)
-    if (typeUrl === '' && service === undefined) this.#fail('wrong-type', status.INVALID_ARGUMENT, 'an ADS request must carry a type_url')
+    if (typeUrl === '' && service === undefined) this.#fail('wrong-type', grpcCodes.invalidArgument, 'an ADS request must carry a type_url')
     else if (service !== undefined && type !== service)
-      this.#fail('wrong-type', status.INVALID_ARGUMENT, `this service does not serve ${typeUrl}`)
+      this.#fail('wrong-type', grpcCodes.invalidArgument, `this service does not serve ${typeUrl}`)
     else if (type === undefined) this.#stream?.requestUnknown(request)
     else this.#stream?.request(type, request)
   }
 
-  #fail(fault: ClientFault, code: status, details: string, data: object = {}): void {
+  #fail(fault: ClientFault, code: GrpcCode, details: string, data: object = {}): void {
     if (this.#over.signal.aborted) return
     this.#report(fault, { details, ...data })
-    this.#call.emit('error', { code, details })
-    this.end()
+    if (fault === 'stuck') this.#call.abort()
+    else this.#call.end({ code, message: details })
+    this.#free()
   }
 
   /** Counts, and logs the first of each kind. */
@@ -186,6 +181,6 @@ export class Call {
     count(fault)
     if (this.#told.has(fault)) return
     this.#told.add(fault)
-    log.warn({ fault, node: this.#stream?.node.id, peer: this.#call.getPeer(), ...data }, outcomes[fault])
+    log.warn({ fault, node: this.#stream?.node.id, peer: this.#call.peer, ...data }, outcomes[fault])
   }
 }

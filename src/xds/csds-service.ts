@@ -1,46 +1,34 @@
-import * as grpc from '@grpc/grpc-js'
+import type { GrpcCall } from '../grpc/grpc-call.ts'
+import { grpcCodes } from '../grpc/status.ts'
 import { clientStatus, CsdsError, type CsdsReader } from './csds.ts'
 import { certificateNames, namesNode } from './node-names.ts'
 
-type Asker = Pick<grpc.ServerUnaryCall<Buffer, Buffer>, 'getAuthContext'>
+const service = '/envoy.service.status.v3.ClientStatusDiscoveryService/'
 
-/** `StreamClientStatus` and `FetchClientStatus`. With client certificates each sees only the nodes that its own names (xds.md L10). */
-export function addCsds(server: grpc.Server, reader: CsdsReader, verifyNode: boolean): void {
-  const answer = (request: Buffer, asker: Asker): Buffer | grpc.ServiceError => {
-    const { sslPeerCertificate } = asker.getAuthContext()
-    const names = verifyNode && sslPeerCertificate !== undefined ? certificateNames(sslPeerCertificate) : undefined
-    try {
-      return clientStatus(request, reader, node => names === undefined || namesNode(names, node))
-    } catch (error) {
-      const details = error instanceof CsdsError ? error.message : 'the request is no ClientStatusRequest'
-      return Object.assign(new Error(details), { code: grpc.status.INVALID_ARGUMENT, details, metadata: new grpc.Metadata() })
-    }
-  }
-  const method = (name: string, stream: boolean): grpc.MethodDefinition<Buffer, Buffer> => {
-    const asIs = (bytes: Buffer): Buffer => bytes
-    return {
-      path: `/envoy.service.status.v3.ClientStatusDiscoveryService/${name}`,
-      ...{ requestStream: stream, responseStream: stream },
-      ...{ requestSerialize: asIs, requestDeserialize: asIs, responseSerialize: asIs, responseDeserialize: asIs },
-    }
-  }
-  server.addService(
-    { StreamClientStatus: method('StreamClientStatus', true), FetchClientStatus: method('FetchClientStatus', false) },
-    {
-      StreamClientStatus(call: grpc.ServerDuplexStream<Buffer, Buffer>) {
-        call.on('error', () => undefined)
-        call.on('end', () => call.end())
-        call.on('data', (request: Buffer) => {
-          const answered = answer(request, call)
-          if (Buffer.isBuffer(answered)) call.write(answered)
-          else call.emit('error', answered)
-        })
+/**
+ * `StreamClientStatus` and `FetchClientStatus` by their paths: one answer for each request, of which Fetch takes one. With client certificates
+ * each asker sees only the nodes that its own names (xds.md L10).
+ */
+export function csdsMethods(reader: CsdsReader, verifyNode: boolean): ReadonlyMap<string, (call: GrpcCall) => void> {
+  const serve = (call: GrpcCall, isUnary: boolean): void => {
+    const { certificate } = call
+    const names = verifyNode && certificate !== undefined ? certificateNames(certificate) : undefined
+    call.listen({
+      message(request) {
+        try {
+          call.write([clientStatus(request, reader, node => names === undefined || namesNode(names, node))])
+          if (isUnary) call.end()
+        } catch (error) {
+          const message = error instanceof CsdsError ? error.message : 'the request is no ClientStatusRequest'
+          call.end({ code: grpcCodes.invalidArgument, message })
+        }
       },
-      FetchClientStatus(call: grpc.ServerUnaryCall<Buffer, Buffer>, callback: grpc.sendUnaryData<Buffer>) {
-        const answered = answer(call.request, call)
-        if (Buffer.isBuffer(answered)) callback(null, answered)
-        else callback(answered)
-      },
-    },
-  )
+      ended: () => call.end(isUnary ? { code: grpcCodes.internal, message: 'there is no request in the call' } : undefined),
+      closed: () => undefined,
+    })
+  }
+  return new Map([
+    [`${service}StreamClientStatus`, call => serve(call, false)],
+    [`${service}FetchClientStatus`, call => serve(call, true)],
+  ])
 }

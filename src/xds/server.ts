@@ -1,14 +1,14 @@
-import * as grpc from '@grpc/grpc-js'
+import type { GrpcCall } from '../grpc/grpc-call.ts'
+import { GrpcServer, type ServerTls } from '../grpc/grpc-server.ts'
 import { Admission } from './admission.ts'
 import type { ResourceCache } from './cache.ts'
-import { Call, type XdsGrpcCall } from './call.ts'
-import { RenewableCredentials, type XdsTls } from './credentials.ts'
-import { addCsds } from './csds-service.ts'
+import { Call } from './call.ts'
+import { csdsMethods } from './csds-service.ts'
 import { ResponseFramer } from './frames.ts'
 import { Proxies } from './proxies.ts'
 import { PushQueue } from './push-queue.ts'
 import type { NodeIdentity } from './request.ts'
-import { type XdsMethod, xdsServices } from './services.ts'
+import { type XdsMethod, xdsMethods } from './services.ts'
 import type { ProxiesReader } from './status.ts'
 import { Stream, type StreamObserver } from './stream.ts'
 
@@ -37,9 +37,9 @@ export interface XdsServerOptions {
 
 export interface XdsServer {
   /** Gives the port taken; throws if the address cannot be listened on or a certificate cannot be used. May be called for several. */
-  listen(address: { readonly host: string; readonly port: number }, tls?: XdsTls): Promise<number>
+  listen(address: { readonly host: string; readonly port: number }, tls?: ServerTls): Promise<number>
   /** Shows another certificate on the listeners with TLS from now on; throws if it cannot be used, and goes on with the former one. */
-  renew(tls: XdsTls): void
+  renew(tls: ServerTls): void
   /** Listens on a Unix socket, for clients of this machine that the folder it is in lets through. Throws if it cannot. */
   listenLocally(path: string): Promise<void>
   /** Takes no new connections, ends all streams, spread over `drainMs`, then whatever is left (xds.md L5). */
@@ -50,35 +50,19 @@ export interface XdsServer {
 /** As fast as a start of the whole fleet may be served without starving those who are there already; the rest is told to come back. */
 const defaultAdmission = { perSecond: 200, burst: 200, longestWaitMs: 5_000 }
 
-/** Reasons for each value: xds.md 5.1 and L6, L11, D17. grpc-js adds jitter to the age by itself. */
-function optionsOf({ maxConnectionAgeMs, keepalive = { timeMs: 60_000, timeoutMs: 20_000 } }: XdsServerOptions): grpc.ServerOptions {
-  return {
-    'grpc.max_receive_message_length': 64 * 1024 * 1024,
-    'grpc.max_send_message_length': -1,
-    'grpc.max_concurrent_streams': 2 ** 20,
-    'grpc.keepalive_time_ms': keepalive.timeMs,
-    'grpc.keepalive_timeout_ms': keepalive.timeoutMs,
-    'grpc.enable_channelz': 0,
-    ...(maxConnectionAgeMs !== undefined && {
-      'grpc.max_connection_age_ms': maxConnectionAgeMs,
-      // Time for the client to see the announcement, and no more: its stream does not end by itself.
-      'grpc.max_connection_age_grace_ms': Math.min(30_000, maxConnectionAgeMs),
-    }),
-  }
-}
+/** The largest requests in the field have 21 MB (D17). */
+const requestMost = 64 * 1024 * 1024
 
 /** The xDS server: ADS and one service per type, state of the world and Delta, all the same stream underneath. */
 export function createXdsServer(given: XdsServerOptions): XdsServer {
   const { cache, clock, gate, log, observe, random, viewOf = () => cache } = given
   const proxies = new Proxies(() => clock.wall())
   const calls = new Set<Call>()
-  const renewable: RenewableCredentials[] = []
-  const server = new grpc.Server(optionsOf(given))
   const queue = new PushQueue({ now: () => clock.now(), defer: setImmediate })
   const framer = new ResponseFramer(given.id)
   const admission = new Admission({ clock, ...(given.admission ?? defaultAdmission) })
 
-  const accept = (call: XdsGrpcCall, method: XdsMethod): void => {
+  const accept = (call: GrpcCall, method: XdsMethod): void => {
     const noncePrefix = `${Math.floor(random() * 2 ** 32).toString(36)}.`
     const one = new Call(call, method, {
       ...{ log, gate, proxies, admission, verifyNode: given.verifyNode ?? true },
@@ -89,50 +73,44 @@ export function createXdsServer(given: XdsServerOptions): XdsServer {
     })
     calls.add(one)
   }
-  for (const { definition, methods } of xdsServices) {
-    const handlers = Object.entries(methods).map(([name, method]) => [name, (call: XdsGrpcCall) => accept(call, method)])
-    server.addService(definition, Object.fromEntries(handlers) as grpc.UntypedServiceImplementation)
-  }
-  addCsds(server, proxies, given.verifyNode ?? true)
+  const { keepalive = { timeMs: 60_000, timeoutMs: 20_000 }, maxConnectionAgeMs: age } = given
+  const server = new GrpcServer({
+    methods: new Map([
+      ...[...xdsMethods].map(([path, method]) => [path, (call: GrpcCall) => accept(call, method)] as const),
+      ...csdsMethods(proxies, given.verifyNode ?? true),
+    ]),
+    messageMost: requestMost,
+    limits: {
+      keepalive,
+      // Grace: time for the client to see the announcement, and no more, for its stream does not end by itself.
+      ...(age !== undefined && { age: { ms: age, graceMs: Math.min(30_000, age) } }),
+    },
+    random,
+    failed: error => log.warn({ error: error.message }, 'an xDS connection could not be accepted'),
+  })
   // One callback for all: a stream that ends before the gate opens leaves nothing behind.
   gate.onOpen(() => {
     for (const call of calls) call.open()
   })
 
-  const bind = (address: string, credentials: grpc.ServerCredentials): Promise<number> =>
-    new Promise((resolve, reject) => {
-      server.bindAsync(address, credentials, (error, bound) => {
-        if (error === null) resolve(bound)
-        else reject(error)
-      })
-    })
-
   return {
     proxies,
-    async listen({ host, port }, tls) {
-      const own = tls === undefined ? undefined : new RenewableCredentials(tls)
-      const address = `${host.includes(':') ? `[${host}]` : host}:${String(port)}`
-      const bound = await bind(address, own?.credentials ?? grpc.ServerCredentials.createInsecure())
-      if (own !== undefined) renewable.push(own)
-      return bound
-    },
-    renew(tls) {
-      for (const one of renewable) one.renew(tls)
-    },
+    listen: ({ host, port }, tls) => server.listen({ host, port }, tls),
+    renew: tls => server.renew(tls),
     async listenLocally(path) {
-      await bind(`unix:${path}`, grpc.ServerCredentials.createInsecure())
+      await server.listen({ path })
     },
     async close(drainMs) {
       // First: whoever is sent away must not come back here.
-      const idle = new Promise<void>(resolve => server.tryShutdown(() => resolve()))
+      const idle = server.drain()
       const spread = calls.size > 1 ? drainMs / 2 : 0
       await Promise.all([...calls].map(call => clock.sleep(spread * random()).then(() => call.finish())))
       const done = new AbortController()
       await Promise.race([idle, clock.sleep(Math.max(drainMs / 2, 100), done.signal)])
       done.abort()
-      server.forceShutdown()
+      server.cut()
       // Calls that were cut say so only later.
-      for (const call of calls) call.end()
+      for (const call of calls) call.finish()
       cache.close()
     },
   }
