@@ -57,7 +57,8 @@ export class MessageReader {
     this.#at += taken
     if (this.#prefixFilled < prefixBytes) return undefined
     const flag = this.#prefix[0]
-    if (flag !== 0 && flag !== 1) throw new UnreadableMessage({ code: grpcCodes.internal, message: `a message begins with byte ${String(flag)}` })
+    if (flag !== 0 && flag !== 1)
+      throw new UnreadableMessage({ code: grpcCodes.internal, message: `a message begins with byte ${String(flag)}` })
     const length = this.#prefix.readUInt32BE(1)
     if (length > this.#most)
       throw new UnreadableMessage({

@@ -27,7 +27,5 @@ export function statusFields({ code, message }: GrpcStatus): Readonly<Record<str
 function percentEncoded(text: string): string {
   return text
     .toWellFormed()
-    .replaceAll(/[^ -$&-~]+/gu, part =>
-      [...Buffer.from(part)].map(byte => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
-    )
+    .replaceAll(/[^ -$&-~]+/gu, part => [...Buffer.from(part)].map(byte => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''))
 }
