@@ -66,7 +66,7 @@ export class GrpcServer {
     server.on('stream', (stream, fields) => this.#take(stream, fields))
     server.listen(address)
     await once(server, 'listening')
-    server.on('error', error => this.#given.failed(error))
+    server.on('error', (error: Error) => this.#given.failed(error))
     if ('setSecureContext' in server) this.#secure.add(server)
     else this.#plain.add(server)
     const bound = server.address()

@@ -38,7 +38,7 @@ async function start(t: Test, given: Partial<GrpcServerGiven> = {}, serve: (call
 let over = 0
 
 function echo(call: GrpcCall): void {
-  call.listen({ message: bytes => call.write([bytes]), ended: () => call.end(), closed: () => void over++ })
+  call.listen({ message: bytes => call.write([bytes]), ended: () => call.end(), closed: () => (over += 1) })
 }
 
 interface Answer {
@@ -69,7 +69,7 @@ async function answerOf(stream: ClientHttp2Stream): Promise<Answer> {
   return {
     status: fields[':status'] as number | undefined,
     code: code === undefined ? undefined : Number(code),
-    text: decodeURIComponent(String(fields['grpc-message'] ?? '')),
+    text: decodeURIComponent((fields['grpc-message'] as string | undefined) ?? ''),
     accepts: fields['grpc-accept-encoding'],
     body: Buffer.concat(body),
     reset: stream.rstCode,
@@ -174,7 +174,7 @@ t.test('an answer ends the call although the client goes on, and both sides free
         call.end({ code: grpcCodes.unavailable, message: 'später' })
       },
       ended: () => t.fail('the client never ends'),
-      closed: () => void over++,
+      closed: () => (over += 1),
     })
   })
   const stream = ask(session)
@@ -271,7 +271,7 @@ t.test('for a client that does not read, nothing counts as taken, and an abort e
     call.listen({
       message: () => call.write([Buffer.alloc(4_000_000)], () => flushed.push('all')),
       ended: () => undefined,
-      closed: () => void over++,
+      closed: () => (over += 1),
     })
   })
   const stream = ask(session)
