@@ -112,7 +112,13 @@ module.exports = {
       from: { path: '^src/cli/' },
       to: { path: '^src/admin/', dependencyTypesNot: ['type-only'] },
     },
-    { name: 'model-needs-no-package', severity: 'error', from: { path: '^src/model/' }, to: { path: 'node_modules/' } },
+    {
+      name: 'model-needs-no-package',
+      comment: 'types of one are no need',
+      severity: 'error',
+      from: { path: '^src/model/' },
+      to: { path: 'node_modules/', dependencyTypesNot: ['type-only'] },
+    },
     {
       name: 'pure-code-has-no-effects',
       comment: 'values in, values out: no clock, no log, no promise, no input or output',

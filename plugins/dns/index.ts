@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type } from '../../src/model/type.ts'
 import type { SourcePlugin } from '../../src/discovery/contract.ts'
 import { IsthmusError } from '../../src/model/errors.ts'
 import { dnsSource, namedKey, type NamedService } from './dns-source.ts'

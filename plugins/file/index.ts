@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { Type } from 'typebox'
+import { Type } from '../../src/model/type.ts'
 import type { SourcePlugin } from '../../src/discovery/contract.ts'
 import { fileSource } from './watch.ts'
 

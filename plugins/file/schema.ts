@@ -1,5 +1,6 @@
 import { Ajv, type ErrorObject } from 'ajv'
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../../src/model/type.ts'
 import { healths } from '../../src/model/health.ts'
 import { didYouMean } from '../../src/model/nearest.ts'
 

@@ -1,4 +1,5 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../../src/model/type.ts'
 
 const Seconds = (description: string, fallback: number) =>
   Type.Optional(Type.Number({ description, default: fallback, exclusiveMinimum: 0 }))

@@ -1,5 +1,6 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
-import { type Static, type TSchema, Type } from 'typebox'
+import type { Static, TSchema } from 'typebox'
+import { Type } from '../../src/model/type.ts'
 import type { SourceGiven } from '../../src/discovery/contract.ts'
 import type { Locality } from '../../src/model/endpoint.ts'
 import { errorText } from '../../src/model/errors.ts'

@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type } from '../../src/model/type.ts'
 import { IsthmusError } from '../../src/model/errors.ts'
 
 /** Keys of `{ type: vm }` in isthmus.yaml. */

@@ -1,4 +1,5 @@
-import { type Static, type TSchema, Type } from 'typebox'
+import type { Static, TSchema } from 'typebox'
+import { Type } from '../model/type.ts'
 import { ledgerCauses } from '../table/ledger.ts'
 
 const closed = { additionalProperties: false }

@@ -1,4 +1,5 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../model/type.ts'
 import { overrideActions } from '../model/override.ts'
 
 const closed = { additionalProperties: false }

@@ -1,4 +1,5 @@
-import { type Static, type TSchema, Type } from 'typebox'
+import type { Static, TSchema } from 'typebox'
+import { Type } from '../model/type.ts'
 import { healths } from '../model/health.ts'
 import { conflictKinds, conflictSeverities } from '../table/conflicts.ts'
 import { resourceTypes } from '../xds/type-urls.ts'

@@ -1,4 +1,5 @@
-import { type Static, type TSchema, Type } from 'typebox'
+import type { Static, TSchema } from 'typebox'
+import { Type } from '../model/type.ts'
 import { overrideActions } from '../model/override.ts'
 import { seenBody } from './ledger-schemas.ts'
 import { routeBody } from './schemas.ts'

@@ -1,5 +1,6 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { parse } from 'yaml'
+import { Type } from '../model/type.ts'
 import { didYouMean } from '../model/nearest.ts'
 import { checkSchema } from './check-schema.ts'
 import { localRateLimitAnnotation } from './local-rate-limit.ts'

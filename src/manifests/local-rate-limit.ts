@@ -1,5 +1,6 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
 import { parse } from 'yaml'
+import { Type } from '../model/type.ts'
 import { errorText } from '../model/errors.ts'
 import { checkSchema } from './check-schema.ts'
 import { statusCodes } from './check-services.ts'

@@ -1,4 +1,5 @@
-import { type TSchema, Type } from 'typebox'
+import type { Static, TSchema } from 'typebox'
+import { Type } from '../model/type.ts'
 
 /**
  * What may stand in isthmus.yaml (interface.md, "Settings"). This is the one source of the keys: environment variables, flags, the check
@@ -203,7 +204,7 @@ export const settingsSchema = Type.Object(
   { ...closed, title: 'isthmus.yaml' },
 )
 
-export type SettingsFile = Type.Static<typeof settingsSchema>
+export type SettingsFile = Static<typeof settingsSchema>
 
 /** Keys that interface.md names and that no code reads yet: refused, because to ignore them in silence could open a door. */
 export const notBuilt: ReadonlyMap<string, string> = new Map([

@@ -7,7 +7,7 @@
 import { rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { createInterface } from 'node:readline'
-import { Type } from 'typebox'
+import { Type } from '../../src/model/type.ts'
 import type { SourceContext, SourcePlugin } from '../../src/discovery/contract.ts'
 import { type Endpoint, makeEndpoint } from '../../src/model/endpoint.ts'
 import type { EndpointGroup } from '../../src/model/endpoint-group.ts'

@@ -3,7 +3,7 @@
  * as asked for, each an emission of its own with every endpoint of the service made anew, as from a registry's answer.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Type } from 'typebox'
+import { Type } from '../../src/model/type.ts'
 import type { SourceContext, SourcePlugin } from '../../src/discovery/contract.ts'
 import { makeEndpoint } from '../../src/model/endpoint.ts'
 import type { EndpointGroup } from '../../src/model/endpoint-group.ts'

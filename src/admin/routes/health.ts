@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../../model/type.ts'
 import type { AdminReaders } from '../readers.ts'
 import { noQuery, readyBody, readyQuery } from '../schemas.ts'
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../../model/type.ts'
 import { IsthmusError } from '../../model/errors.ts'
 import { didYouMean } from '../../model/nearest.ts'
 import { objectBodyOf } from '../bodies/object.ts'

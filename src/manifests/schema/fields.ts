@@ -1,4 +1,5 @@
-import { type TSchema, Type } from 'typebox'
+import type { TSchema } from 'typebox'
+import { Type } from '../../model/type.ts'
 
 /** Building blocks of the object schemas. `x-isthmus-no-effect` marks a field that is accepted, changes nothing and is reported. */
 

@@ -1,4 +1,5 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../../model/type.ts'
 import { ambassadorId, choice, closed, count, filled, labelSelector, port } from './fields.ts'
 
 /** Listener, emissary-resources.md 4. */

@@ -1,4 +1,5 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../../model/type.ts'
 import { choice, closed, duration, filled, flag, text, texts } from './fields.ts'
 
 /** emissary-resources.md 10: which keys go with which policy is checked in check-mapping.ts. */

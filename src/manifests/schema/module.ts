@@ -1,4 +1,5 @@
-import { type Static, type TSchema, Type } from 'typebox'
+import type { Static, TSchema } from 'typebox'
+import { Type } from '../../model/type.ts'
 import { ambassadorId, choice, closed, count, filled, flag, milliseconds, text, textMap, texts } from './fields.ts'
 import { labelSpecifier, mappingSchema } from './mapping.ts'
 

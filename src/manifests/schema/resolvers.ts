@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type } from '../../model/type.ts'
 import { ambassadorId, closed, filled } from './fields.ts'
 
 /** The two Kubernetes resolvers: the kind alone says what they do (emissary-resources.md 7). */

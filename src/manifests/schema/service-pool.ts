@@ -1,4 +1,5 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../../model/type.ts'
 import { poolModes } from '../../model/pool-rule.ts'
 import { choice, closed, filled, port, textMap } from './fields.ts'
 import { healthChecks } from './mapping-upstream.ts'

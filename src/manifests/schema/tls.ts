@@ -1,4 +1,5 @@
-import { type Static, Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../../model/type.ts'
 import type { HiddenText } from '../../model/hidden-text.ts'
 import { ambassadorId, choice, closed, filled, flag, inert, port, text, texts } from './fields.ts'
 
