@@ -2,7 +2,11 @@ import type { ObjectBody } from '../admin/schemas.ts'
 import type { Register } from './command.ts'
 import { addListOptions, showList } from './list-command.ts'
 import type { View, ViewOptions } from './output.ts'
+import { oneLine } from './table.ts'
 import { cut } from './words.ts'
+
+/** What the table shows of what there is to say; the rest stands below it. */
+const remarkWidth = 100
 
 const view: View<ObjectBody> = {
   columns: [
@@ -12,7 +16,7 @@ const view: View<ObjectBody> = {
     { head: 'STATE', value: object => object.state },
     { head: 'READ AT', value: object => object.at, wide: true },
     { head: 'LAST GOOD', value: object => (object.lastGood ? 'serves' : ''), wide: true },
-    { head: 'REMARK', value: object => cut(remark(object), 120) },
+    { head: 'REMARK', value: object => cut(remarks(object).join('; '), remarkWidth) },
   ],
   name: object => `${object.kind}/${object.namespace}/${object.name}`,
   none: 'no objects: put manifests into the folder that "manifests" in isthmus.yaml names',
@@ -35,16 +39,32 @@ export const register: Register = (program, context) => {
     .option('--state <state>', 'only accepted, refused or ignored ones')
   addListOptions(command).action((options: Options) => {
     const { kind, namespace, state } = options
-    return showList<ObjectBody>(context, options, '/objects', { kind, namespace, state }, view, ({ problems = [], warnings = [] }) =>
-      [...problems.map(problem => `${problem.at}: ${problem.text}\n`), ...warnings.map(warning => `warning: ${warning}\n`)].join(''),
+    return showList<ObjectBody>(context, options, '/objects', { kind, namespace, state }, view, ({ items, problems = [], warnings = [] }) =>
+      [
+        ...items.flatMap(inFull),
+        ...problems.map(problem => `${problem.at}: ${problem.text}`),
+        ...warnings.map(warning => `warning: ${warning}`),
+      ]
+        .map(line => `${oneLine(line)}\n`)
+        .join(''),
     )
   })
 }
 
-/** The first thing to know about an object. */
-function remark({ problems, rejections, notices, lastGood }: ObjectBody): string {
-  const rejected = rejections.map(({ proxy, resource, text }) => `${proxy} rejects its ${resource}: ${text}`)
-  const refused = problems.map(({ at, path, text }) => `${at}: ${path === '' ? '' : `${path}: `}${text}`)
-  if (lastGood) refused.unshift('its last good version serves')
-  return [...refused, ...rejected, ...notices].join('; ')
+/** What there is to say about an object, the first thing to know first. */
+function remarks({ problems, rejections, notices, lastGood }: ObjectBody): readonly string[] {
+  return [
+    ...(lastGood ? ['its last good version serves'] : []),
+    ...problems.map(({ path, text }) => `${path === '' ? '' : `${path}: `}${text}`),
+    ...rejections.map(({ proxy, resource, text }) => `${proxy} rejects its ${resource}: ${text}`),
+    ...notices,
+  ]
+}
+
+/** What the table cuts, a line for each thing, and where it stands: what to do about it is at its end. */
+function inFull(object: ObjectBody): readonly string[] {
+  const all = remarks(object)
+  if (all.join('; ').length <= remarkWidth) return []
+  const places = [...(object.lastGood ? [object.at] : []), ...object.problems.map(({ at }) => at)]
+  return all.map((remark, index) => `${places[index] ?? object.at}: ${view.name(object)}: ${remark}`)
 }

@@ -79,14 +79,15 @@ export function ambassadorIds({ ambassadorId }: OfflineOptions, { env }: Pick<Io
   return (ambassadorId ?? (env['AMBASSADOR_ID'] || 'default')).split(',').map(id => id.trim())
 }
 
-/** One line per problem of an object or file, as `validate` prints it. */
+/** One line per problem of an object or file, as `validate` prints it; of refused objects also what follows from that. */
 export function problemLines({ statuses, problems, warnings }: OfflineResult): readonly string[] {
   return [
     ...statuses
       .filter(one => one.state === 'refused')
-      .flatMap(one =>
-        one.problems.map(({ at, path, text }) => `${at}: ${refText(one.ref)}: refused: ${path === '' ? '' : `${path}: `}${text}`),
-      ),
+      .flatMap(({ ref, problems: found, notices }) => [
+        ...found.map(({ at, path, text }) => `${at}: ${refText(ref)}: refused: ${path === '' ? '' : `${path}: `}${text}`),
+        ...notices.map(notice => `${ref.at}: ${refText(ref)}: ${notice}`),
+      ]),
     ...problems.map(({ at, text }) => `${at}: unreadable: ${text}`),
     ...warnings.map(warning => `warning: ${warning}`),
   ]

@@ -46,7 +46,9 @@ function keyProblems(path: readonly string[], pem: string, chain: string | undef
   try {
     key = createPrivateKey(pem)
   } catch (error) {
-    return [{ path, text: `holds no private key that can be read: ${errorText(error)}` }]
+    if (pem.includes('ENCRYPTED')) return [{ path, text: 'is encrypted: Envoy has no password for it' }]
+    if (!pem.includes('PRIVATE KEY-----')) return [{ path, text: 'holds no PEM block PRIVATE KEY' }]
+    return [{ path, text: `holds a private key that cannot be read: ${errorText(error)}` }]
   }
   try {
     const [leaf, ...others] = chain === undefined ? [] : parseCertificates(chain)

@@ -18,7 +18,7 @@ export function readSecret(value: Readonly<Record<string, unknown>>): SecretSpec
     if (!isMapping(given)) return { path: [field], text: `${field} of a Secret must be a mapping, got ${describe(given)}` }
     for (const [key, item] of Object.entries(given)) {
       const text = typeof item === 'string' ? decode(item) : undefined
-      if (text === undefined) return { path: [field, key], text: field === 'data' ? 'must be text in base64' : 'must be text' }
+      if (text === undefined) return { path: [field, key], text: `${field}.${key} must be text${field === 'data' ? ' in base64' : ''}` }
       data[key] = new HiddenText(text)
     }
   }

@@ -265,7 +265,10 @@ const objectStatuses: ObjectStatus[] = [
     ref: { ...origin, name: 'pay', at: 'a.yaml:9' },
     apiVersion: 'getambassador.io/v3alpha1',
     state: 'refused',
-    problems: [{ path: 'spec.prefx', text: 'unknown field', at: 'a.yaml:12' }],
+    problems: [
+      { path: 'spec.prefx', text: 'unknown field', at: 'a.yaml:12' },
+      { path: 'spec.timeout_ms', text: 'expected a whole number of at least 0, got the text "3s"', at: 'a.yaml:14' },
+    ],
     notices: [],
     lastGood: true,
   },

@@ -102,8 +102,11 @@ t.test('objects, with what could not be read', async t => {
     await isthmus(['objects'], { env }),
     `
 KIND     NAMESPACE  NAME  STATE     REMARK
-Mapping  default    pay   refused   its last good version serves; a.yaml:12: spec.prefx: unknown field
+Mapping  default    pay   refused   its last good version serves; spec.prefx: unknown field; spec.timeout_ms: expected a whole number o…
 Mapping  default    web   accepted  spec.docs has no effect: there is no developer portal
+a.yaml:9: Mapping/default/pay: its last good version serves
+a.yaml:12: Mapping/default/pay: spec.prefx: unknown field
+a.yaml:14: Mapping/default/pay: spec.timeout_ms: expected a whole number of at least 0, got the text "3s"
 b.yaml:1: no YAML
 warning: there is no Listener
 `,

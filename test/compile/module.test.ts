@@ -245,6 +245,7 @@ t.test('a Module that says who may come in, and cannot be used, lets nobody in u
     addressRules: { action: 'allow', ranges: [] },
   })
   t.match(round.status('Module', 'ambassador'), /^refused spec\.config\.ip_deny\[0\]\.peer: "10\.0\.0\.0\/33" is no IP network/)
+  t.match(round.notices('Module', 'ambassador'), [/until it can be used nobody may, and every request is answered 403/])
   const good = { addressRules: { action: 'deny', ranges: [{ by: 'peer', address: '10.0.0.0', bits: 8 }] } }
   t.strictSame(round.apply(listener, host, plain, module('ip_deny: [{peer: 10.0.0.0/8}]')).table.http.options, good)
   t.strictSame(round.apply(listener, host, plain, module('ip_deny: [{peer: x}]')).table.http.options, good, 'the last good version')

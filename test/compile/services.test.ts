@@ -62,6 +62,11 @@ t.test('an AuthService that cannot be used and never could fails closed; one tha
   t.match(never.table.http.auth, [{ filter: 'auth default/a', check: undefined }])
   const unresolved = compiled([listener, host, object('AuthService', 'b', '{auth_service: "a/b"}'), plain])
   t.match(unresolved.table.http.auth, [{ filter: 'auth default/b', check: undefined }])
+  for (const { verdicts } of [never, unresolved])
+    t.match(
+      [...verdicts.entries()].filter(([id]) => id.startsWith('AuthService')),
+      [[/./, { notices: [/is answered 500 until it can be used/] }]],
+    )
   const round = new Round()
   round.apply(listener, host, auth('a', 'timeout_ms: 100'), plain)
   t.match(round.apply(listener, host, auth('a', 'timeout_ms: soon'), plain).table.http.auth, [{ check: { timeoutMs: 100 } }])

@@ -105,7 +105,11 @@ t.test('how Hosts end TLS (emissary-resources.md 3, 5)', async t => {
         secret('default/x', { 'ca.crt': '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----' }),
         /data\.ca\.crt: .* cannot be read/,
       ],
-      ['Secret', secret('default/x', { 'tls.crt': text(one.certFile), 'tls.key': 'junk' }), /data\.tls\.key: holds no private key/],
+      [
+        'Secret',
+        secret('default/x', { 'tls.crt': text(one.certFile), 'tls.key': 'junk' }),
+        /data\.tls\.key: holds no PEM block PRIVATE KEY/,
+      ],
       ['Secret', secret('default/x', { 'crl.pem': 'junk' }), /data\.crl\.pem: holds no PEM block X509 CRL/],
       [
         'Secret',

@@ -170,11 +170,12 @@ function withTcp(own: readonly IrChain[], groups: readonly TcpGroup[], report: R
   const chains = [...own]
   for (const { host, tls, serve, members, port } of groups) {
     const serverNames = host === undefined || host === '*' ? [] : [host]
-    const taken = chains.some(
+    const taken = chains.find(
       chain => (chain.tls === undefined) === (tls === undefined) && String(chain.serverNames) === String(serverNames),
     )
-    if (taken) {
-      const text = `port ${port} is taken${host === undefined ? '' : ` for ${host}`} by a Listener's HTTP, or by TCPMappings of another address; choose another port`
+    if (taken !== undefined) {
+      const by = taken.serve.kind === 'http' ? 'the HTTP of its Listener' : 'TCPMappings of another address'
+      const text = `${port} is taken${host === undefined ? '' : ` for ${host}`} by ${by}; choose another port`
       for (const member of members) report.refuse(member, { path: ['spec', 'port'], text })
       continue
     }

@@ -1,4 +1,5 @@
 import { type CheckedObject, type Finding, objectId } from '../../manifests/checked-object.ts'
+import type { Manifest } from '../../manifests/object.ts'
 
 /** What one pass over the objects found, by object id. */
 export class Report {
@@ -32,8 +33,9 @@ export class Report {
     this.notice(object, text)
   }
 
-  notice(object: CheckedObject, text: string): void {
-    this.#notice(objectId(object.manifest), text)
+  /** Also of an object that cannot be used. */
+  notice({ manifest }: { readonly manifest: Manifest }, text: string): void {
+    this.#notice(objectId(manifest), text)
   }
 
   get isEmpty(): boolean {

@@ -21,7 +21,7 @@ export const tcpMappingSchema = Type.Object(
       Type.Unsafe<number | string>({
         anyOf: [
           { type: 'integer', minimum: 0, maximum: 4_294_967_295 },
-          { type: 'string', pattern: '^[0-9]{1,9}$' },
+          { type: 'string', pattern: '^[0-9]{1,9}$', description: 'the same in quotes' },
         ],
       }),
     ),

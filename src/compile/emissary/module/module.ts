@@ -29,16 +29,18 @@ export function readModule(modules: readonly Checked<'Module'>[], declared: read
     const text = `${first === undefined ? '' : refText(first.manifest.ref)} is there already; one Module counts`
     report.refuse(other, { path: ['metadata', 'name'], text })
   }
-  const guards = declared.some(({ kind, spec }) => kind === 'Module' && addressKeys.some(key => Object.hasOwn(configOf(spec), key)))
-  return { object: first, config: first?.spec.config ?? {}, closed: first === undefined && guards }
+  const guards = first === undefined ? declared.filter(({ kind, spec }) => kind === 'Module' && saysWho(spec)) : []
+  for (const manifest of guards)
+    report.notice({ manifest }, 'it says whose addresses may come in: until it can be used nobody may, and every request is answered 403')
+  return { object: first, config: first?.spec.config ?? {}, closed: guards.length > 0 }
 }
 
 const addressKeys = ['ip_allow', 'ip_deny']
 
 /** Of a spec that may be anything. */
-function configOf(spec: unknown): object {
+function saysWho(spec: unknown): boolean {
   const config = (spec as { config?: unknown } | null)?.config
-  return typeof config === 'object' && config !== null ? config : {}
+  return typeof config === 'object' && config !== null && addressKeys.some(key => Object.hasOwn(config, key))
 }
 
 /** The Module's resolver for what names none; one that cannot be found refuses the Module. */

@@ -59,8 +59,11 @@ export function compileAuth(
   }
   const byPlace = new Map(declared.map(manifest => [placeOf(manifest), manifest]))
   for (const { manifest } of services) byPlace.set(placeOf(manifest), manifest)
-  return [...byPlace.values()]
-    .filter(manifest => !twins.has(placeOf(manifest)))
+  const filters = [...byPlace.values()].filter(manifest => !twins.has(placeOf(manifest)))
+  for (const manifest of filters)
+    if (!usable.has(manifest))
+      context.report.notice({ manifest }, 'every request that it has to be asked about is answered 500 until it can be used')
+  return filters
     .map(manifest => ({
       filter: `auth ${placeOf(manifest)}`,
       check: usable.get(manifest),
