@@ -26,13 +26,15 @@ export interface ConsulClient {
   /** The certificate and key that the agent has issued for a service. */
   connectLeaf(service: string, query: ConsulQuery): Promise<ConsulAnswer>
   connectRoots(query: ConsulQuery): Promise<ConsulAnswer>
+  /** What a service may speak to: the intentions with it, or any service, as their source. */
+  intentionsOf(service: string, query: ConsulQuery): Promise<ConsulAnswer>
   /** Whether the token's file is another one than at the first read, or at the last call: what blocks then may do so with the former token. */
   tokenChanged(): boolean
   close(): void
 }
 
-/** One for the leaf, one for the roots. */
-const caConnections = 2
+/** One each for the leaf, the roots and the intentions. */
+const caConnections = 3
 
 type Call = (options: Record<string, unknown>) => Promise<unknown>
 
@@ -93,6 +95,7 @@ export function createConsulClient(settings: ConsulSettings, name: string): Cons
   const health: Call = options => consul.health.service(options as never)
   const mesh = rawRead(consul, '/health/connect/{service}')
   const leaf = rawRead(consul, '/agent/connect/ca/leaf/{service}', 'agent')
+  const intentions = rawRead(consul, '/connect/intentions/match', 'catalog', ['by', 'name'])
   const roots = rawRead(consul, '/agent/connect/ca/roots', 'agent')
   return {
     catalogServices: query => call(catalog, query, {}),
@@ -101,6 +104,7 @@ export function createConsulClient(settings: ConsulSettings, name: string): Cons
     // The agent's own, whatever datacenter is read: all have the same roots.
     connectLeaf: (service, query) => call(leaf, query, { service }),
     connectRoots: query => call(roots, query, {}),
+    intentionsOf: (service, query) => call(intentions, query, { by: 'source', name: service }),
     tokenChanged: () => token.changed(),
     close: () => agent.destroy(),
   }

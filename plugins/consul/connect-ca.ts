@@ -1,6 +1,8 @@
 import type { SourceSecret, SourceSecrets } from '../../src/discovery/contract.ts'
 import { HiddenText } from '../../src/model/hidden-text.ts'
 import type { Mesh } from '../../src/model/mesh.ts'
+import type { Reason } from '../../src/model/reason.ts'
+import { type Intentions, readIntentions } from './intentions.ts'
 import type { ConsulSettings } from './settings.ts'
 
 interface Leaf {
@@ -23,6 +25,7 @@ export class ConnectCa implements SourceSecrets {
   readonly #listeners = new Set<() => void>()
   #leaf: Leaf | undefined
   #roots: Roots | undefined
+  #intentions: Intentions | undefined
 
   constructor(source: string, settings: ConsulSettings) {
     this.#source = source
@@ -47,6 +50,11 @@ export class ConnectCa implements SourceSecrets {
       certificate: `connect/${this.#source}/leaf`,
       validation: `connect/${this.#source}/roots`,
     }
+  }
+
+  /** Why a service in the mesh closes our connections, as far as Consul said. */
+  deniedBy(service: string): Reason | undefined {
+    return this.#intentions?.deniedBy(service)
   }
 
   list(): readonly SourceSecret[] {
@@ -81,6 +89,15 @@ export class ConnectCa implements SourceSecrets {
     this.#roots = body as unknown as Roots
     this.#tell()
     return former !== this.#roots.TrustDomain && this.#leaf !== undefined
+  }
+
+  /** The same for what the service of the gateway may speak to; `defaultPolicy`: what holds where no intention fits. */
+  takeIntentions(body: unknown, defaultPolicy: unknown): boolean | undefined {
+    const former = this.#intentions
+    const read = readIntentions(this.service ?? '', body, defaultPolicy)
+    if (read === undefined) return undefined
+    this.#intentions = read
+    return former === undefined || !former.equals(read)
   }
 
   #tell(): void {

@@ -51,6 +51,7 @@ class ConsulRun {
       context,
       client: ca.service === undefined ? this.#client : withSidecars(this.#client),
       meshOf: (datacenter, service) => ca.peerOf(datacenter, service),
+      deniedBy: service => ca.deniedBy(service),
       known: known.services,
       admitAddress: address => given.admitAddress(address),
       keyOf: name => serviceKey(given.namespace, name),

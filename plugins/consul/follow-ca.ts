@@ -17,33 +17,43 @@ export interface FollowCaGiven {
 /** Least time between two reads: a certificate is renewed every few days. */
 const leastPauseMs = 200
 
-/** Follows the gateway's leaf and the roots of the mesh, until `over`; what fails is reported and tried again, and the last ones stay. */
+/** One thing of the mesh that Consul is asked for. */
+interface Followed {
+  readonly what: string
+  /** What the token needs for it. */
+  readonly right: string
+  readonly read: (query: ConsulQuery) => Promise<ConsulAnswer>
+  /** Gives whether endpoints are other ones now; undefined: the answer is something else. */
+  readonly take: (answer: ConsulAnswer) => boolean | undefined
+}
+
+/**
+ * Follows the gateway's leaf, the roots of the mesh and the intentions about the gateway, until `over`; what fails is reported and tried
+ * again, and the last ones stay.
+ */
 export async function followCa(given: FollowCaGiven): Promise<void> {
   const { ca, client } = given
   const { service } = ca
   if (service === undefined) return
-  await Promise.all([
-    follow(
-      given,
-      `the leaf of ${service}`,
-      query => client.connectLeaf(service, query),
-      body => ca.takeLeaf(body),
-    ),
-    follow(
-      given,
-      'the roots',
-      query => client.connectRoots(query),
-      body => ca.takeRoots(body),
-    ),
-  ])
+  const followed: readonly Followed[] = [
+    {
+      what: `the leaf of ${service}`,
+      right: `service:write on ${service}`,
+      read: query => client.connectLeaf(service, query),
+      take: ({ body }) => ca.takeLeaf(body),
+    },
+    { what: 'the roots', right: 'to exist', read: query => client.connectRoots(query), take: ({ body }) => ca.takeRoots(body) },
+    {
+      what: `the intentions of ${service}`,
+      right: `service:read on ${service}`,
+      read: query => client.intentionsOf(service, query),
+      take: ({ body, headers }) => ca.takeIntentions(body, headers['x-consul-default-acl-policy']),
+    },
+  ]
+  await Promise.all(followed.map(one => follow(given, one)))
 }
 
-async function follow(
-  { context, waitSeconds, onIdentity, over }: FollowCaGiven,
-  what: string,
-  read: (query: ConsulQuery) => Promise<ConsulAnswer>,
-  take: (body: unknown) => boolean | undefined,
-): Promise<void> {
+async function follow({ context, waitSeconds, onIdentity, over }: FollowCaGiven, { what, right, read, take }: Followed): Promise<void> {
   const { clock, random } = context
   // No service has such a name.
   const scope = `/connect ${what}`
@@ -51,10 +61,10 @@ async function follow(
   const isOver = (): boolean => over.aborted
   let index: string | undefined
   while (!isOver()) {
-    const reading = await attempt(() => read({ index, waitSeconds, signal: over }), index)
+    const { reading, answer } = await attempt(() => read({ index, waitSeconds, signal: over }), index, right)
     if (isOver()) return
     // The body itself is never shown: it may hold a key.
-    const isNew = reading.kind === 'value' ? (reading.index === index ? false : take(reading.body)) : undefined
+    const isNew = answer === undefined ? undefined : reading.index === index ? false : take(answer)
     if (reading.kind === 'value' && isNew !== undefined) {
       index = reading.index
       backOff.reset()
@@ -70,10 +80,16 @@ async function follow(
   }
 }
 
-async function attempt(ask: () => Promise<ConsulAnswer>, index: string | undefined): Promise<Reading> {
+type Attempted =
+  | { readonly reading: Extract<Reading, { kind: 'value' }>; readonly answer: ConsulAnswer }
+  | { readonly reading: Extract<Reading, { kind: 'error' }>; readonly answer?: never }
+
+async function attempt(ask: () => Promise<ConsulAnswer>, index: string | undefined, right: string): Promise<Attempted> {
   try {
-    return judge(await ask(), () => true, index)
+    const answer = await ask()
+    const reading = judge(answer, () => true, index, right)
+    return reading.kind === 'value' ? { reading, answer } : { reading }
   } catch (error) {
-    return failureOf(error)
+    return { reading: failureOf(error) }
   }
 }

@@ -33,10 +33,16 @@ const maxLastContactMs = 10_000
  * Judges an answer. Usable is only HTTP 200 with a body of the expected shape and an index of at least 1 that did not go back; anything
  * else is an error, which changes nothing that is known.
  * @param formerIndex the index the question carried
+ * @param right what a token needs for it, for who is refused
  */
-export function judge(answer: ConsulAnswer, fits: (body: unknown) => boolean, formerIndex: string | undefined): Reading {
+export function judge(
+  answer: ConsulAnswer,
+  fits: (body: unknown) => boolean,
+  formerIndex: string | undefined,
+  right = 'service:read and node:read',
+): Reading {
   const { status, body } = answer
-  if (status !== 200) return refusal(answer)
+  if (status !== 200) return refusal(answer, right)
   if (!fits(body))
     return { kind: 'error', code: 'consul-answer', text: `Consul answered 200 with ${describe(body)}: is this address a Consul agent?` }
   const index = parseIndex(header(answer, 'x-consul-index'))
@@ -58,10 +64,10 @@ function doubtsOf(answer: ConsulAnswer): readonly Doubt[] {
   return doubts
 }
 
-function refusal(answer: ConsulAnswer): Reading {
+function refusal(answer: ConsulAnswer, right: string): Reading {
   const words = describe(answer.body)
   if (answer.status === 403) {
-    return { kind: 'error', code: 'consul-acl', text: `Consul refuses the token (403, ${words}): it needs service:read and node:read` }
+    return { kind: 'error', code: 'consul-acl', text: `Consul refuses the token (403, ${words}): it needs ${right}` }
   }
   const text = `Consul answered ${String(answer.status)}: ${words}`
   const limited = answer.status === 429 || /rate limit/i.test(words)

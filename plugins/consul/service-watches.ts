@@ -15,6 +15,7 @@ export interface ServiceWatchesGiven {
   readonly client: ConsulClient
   readonly admitAddress: (address: string) => string
   readonly meshOf: TranslateGiven['meshOf']
+  readonly deniedBy: TranslateGiven['deniedBy']
   readonly keyOf: (name: string) => ServiceKey
   /** What former runs of the source knew; kept up to date here. */
   readonly known: Map<string, KnownService>
@@ -158,7 +159,7 @@ export class ServiceWatches {
   }
 
   #open(name: string): void {
-    const { settings, context, client, admitAddress, meshOf, keyOf, known, onDefect } = this.#given
+    const { settings, context, client, admitAddress, meshOf, deniedBy, keyOf, known, onDefect } = this.#given
     const service = known.get(name) ?? makeKnownService()
     known.set(name, service)
     const watch = new ServiceWatch(name, keyOf(name), service, {
@@ -167,6 +168,7 @@ export class ServiceWatches {
       client,
       admitAddress,
       meshOf,
+      deniedBy,
       sourceFloor: this.#floor,
       inTurn: work => this.#reads.run(work),
       onStatus: changed => this.#onStatus(changed),

@@ -2,6 +2,7 @@ import { checkHealth, type InstanceCheck, type JudgedChecks } from '../../src/mo
 import { type Endpoint, makeEndpoint } from '../../src/model/endpoint.ts'
 import { errorText } from '../../src/model/errors.ts'
 import type { Mesh } from '../../src/model/mesh.ts'
+import type { Reason } from '../../src/model/reason.ts'
 import type { HealthEntry } from './entry.ts'
 import { selectAddress } from './select-address.ts'
 import type { ConsulSettings } from './settings.ts'
@@ -22,6 +23,8 @@ export interface TranslateGiven {
   readonly admitAddress: (address: string) => string
   /** How an instance of a service is reached that takes nothing but the mesh's TLS. */
   readonly meshOf: (datacenter: string, service: string) => Mesh
+  /** Why a service in the mesh closes the gateway's connections; undefined: it does not. */
+  readonly deniedBy: (service: string) => Reason | undefined
 }
 
 /** Consul's kinds that are no services to call: sidecars and gateways. */
@@ -87,20 +90,22 @@ function inFront(sidecar: HealthEntry, instance: HealthEntry | undefined): Healt
 }
 
 /**
- * Instances that speak the mesh's TLS themselves, and sidecars, take nothing else. Where sidecars are services of their own (`mesh: true`) and
- * the gateway does not speak to the mesh, a TLSContext is what speaks to them.
+ * The service in the mesh that an instance is of: instances that speak the mesh's TLS themselves, and sidecars, take nothing else. Where
+ * sidecars are services of their own (`mesh: true`) and the gateway does not speak to the mesh, a TLSContext is what speaks to them.
  */
-function meshOf(entry: HealthEntry, { settings, meshOf: reach }: TranslateGiven): Mesh | undefined {
-  const { Node: node, Service: service } = entry
+function inMesh(entry: HealthEntry, settings: ConsulSettings): string | undefined {
+  const { Service: service } = entry
   if (isSidecar(entry) || (service.Kind === 'connect-proxy' && (settings.connect ?? false) !== false))
-    return reach(node.Datacenter ?? '', service.Proxy?.DestinationServiceName ?? service.Service)
-  return service.Connect?.Native === true ? reach(node.Datacenter ?? '', service.Service) : undefined
+    return service.Proxy?.DestinationServiceName ?? service.Service
+  return service.Connect?.Native === true ? service.Service : undefined
 }
 
 function endpointsOf(entry: HealthEntry, id: string, given: TranslateGiven): readonly Endpoint[] {
   const { settings, admitAddress: admit } = given
   const { Service: service } = entry
-  const mesh = meshOf(entry, given)
+  const meshed = inMesh(entry, settings)
+  const mesh = meshed === undefined ? undefined : given.meshOf(entry.Node.Datacenter ?? '', meshed)
+  const denied = meshed === undefined ? undefined : given.deniedBy(meshed)
   const selected = selectAddress(entry, settings.network ?? 'lan')
   const address = admit(selected.address)
   const verdict = checkHealth(entry.Checks, settings)
@@ -115,7 +120,7 @@ function endpointsOf(entry: HealthEntry, id: string, given: TranslateGiven): rea
     health: weight === 0 && verdict.health !== 'draining' ? 'unhealthy' : verdict.health,
     presence: verdict.presence,
     ...(checks === undefined ? {} : { checks }),
-    reasons: [...verdict.reasons, ...reasons, ...selected.reasons],
+    reasons: [...verdict.reasons, ...reasons, ...selected.reasons, ...(denied === undefined ? [] : [denied])],
     tags: (service.Tags ?? []).filter(isShort).slice(0, maxTags),
     meta: metaOf(service.Meta),
     ...(locality === undefined ? {} : { locality }),

@@ -20,7 +20,7 @@ const sidecar = {
 const ofWeb = { ...sidecar, Service: { ...sidecar.Service, Proxy: { DestinationServiceName: 'web', DestinationServiceID: 'web-1' } } }
 
 function endpoints(entries: Parameters<typeof translate>[0], settings: ConsulSettings = { connect: true }) {
-  const { instances } = translate(entries, { settings, admitAddress, meshOf: peer })
+  const { instances } = translate(entries, { settings, admitAddress, meshOf: peer, deniedBy: () => undefined })
   return [...instances.values()].flat().map(({ port, mesh, weight, tags, health }) => ({ port, mesh, weight, tags, health }))
 }
 
@@ -81,6 +81,33 @@ t.test('without leaf and roots peers are locked; with both they have an identity
   t.equal(ca.takeLeaf({ ...leaf, PrivateKeyPEM: 'NEXT' }), false, 'a renewal changes no endpoint')
   t.equal(told, 3)
   t.equal(ca.takeRoots({ ...roots, TrustDomain: 'other' }), true)
+})
+
+t.test('intentions: the one of the highest precedence decides, the default policy where none fits', t => {
+  const one = (DestinationName: string, Action: string, Precedence: number) => ({ DestinationName, Action, Precedence })
+  const any = (action: string) => one('*', action, 8)
+  const cases: [list: object[] | null, policy: string | undefined, denied: RegExp | undefined][] = [
+    [null, 'allow', undefined],
+    [null, undefined, undefined],
+    [[], 'deny', /^no intention allows edge to speak to web.*consul intention create edge web/],
+    [[one('other', 'deny', 9)], 'allow', undefined],
+    [[any('deny'), one('web', 'allow', 9)], 'deny', undefined],
+    [[any('allow'), one('web', 'deny', 9)], 'allow', /^an intention denies edge to speak to web/],
+    [[any('deny')], 'allow', /^an intention denies/],
+    // Permissions decide request by request.
+    [[one('web', '', 9)], 'deny', undefined],
+  ]
+  for (const [list, policy, denied] of cases) {
+    const ca = new ConnectCa('dc1', { connect: 'edge' })
+    t.equal(ca.takeIntentions({ edge: list }, policy), true)
+    const reason = ca.deniedBy('web')
+    if (denied === undefined) t.equal(reason, undefined, JSON.stringify(list))
+    else t.match(reason, { code: 'intention-denied', text: denied })
+    t.equal(ca.takeIntentions({ edge: list }, policy), false, 'the same once more changes nothing')
+  }
+  for (const odd of [undefined, 'x', {}, { edge: 1 }, { edge: [null] }, { edge: [{ DestinationName: 'web' }] }])
+    t.equal(new ConnectCa('dc1', { connect: 'edge' }).takeIntentions(odd, 'allow'), undefined)
+  t.end()
 })
 
 /** A client whose reads are answered by hand. */

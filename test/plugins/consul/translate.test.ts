@@ -10,7 +10,7 @@ import { check, entry } from './entries.ts'
 
 const { admitAddress } = makeGiven()
 const run = (entries: readonly HealthEntry[], settings: ConsulSettings = {}): Translation =>
-  translate(entries, { settings, admitAddress, meshOf: (dc, service) => ({ locked: `${dc} ${service}` }) })
+  translate(entries, { settings, admitAddress, meshOf: (dc, service) => ({ locked: `${dc} ${service}` }), deniedBy: () => undefined })
 const only = (one: HealthEntry, settings: ConsulSettings = {}): Endpoint | undefined => [...run([one], settings).instances.values()][0]?.[0]
 
 t.test('an instance becomes an endpoint with its node and id as identity', async t => {
