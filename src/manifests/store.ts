@@ -28,8 +28,14 @@ export interface StoredVerdict {
 /** A run of one manifest source: calls after the next run began are dropped (fencing). */
 export type ManifestRun = Pick<ManifestContext, 'emit' | 'synced'>
 
+interface Entry {
+  readonly id: string
+  readonly manifest: Manifest
+  readonly check: CheckResult
+}
+
 interface Group {
-  readonly entries: readonly { readonly manifest: Manifest; readonly check: CheckResult }[]
+  readonly entries: readonly Entry[]
   readonly problems: readonly ManifestProblem[]
   /** Number of the run that last sent it. */
   run: number
@@ -43,10 +49,14 @@ export class ManifestStore implements ObjectsReader {
   readonly #ambassadorIds: readonly string[]
   readonly #sources = new Map<string, { run: number; readonly groups: Map<string, Group> }>()
   readonly #lastGood = new Map<string, CheckedObject>()
+  /** Until something changes. */
+  #held: ReadonlyMap<string, Entry> | undefined
   readonly #listeners = new Set<() => void>()
-  /** What compile said, and of which version: one that was read since has no verdict yet. */
-  #verdicts: ReadonlyMap<string, StoredVerdict> = new Map()
-  #judged: ReadonlyMap<string, Manifest> = new Map()
+  /** What compile said, and of which versions: one that was read since has no verdict yet. */
+  #judged: { readonly objects: readonly StoredObject[]; readonly verdicts: ReadonlyMap<string, StoredVerdict> } = {
+    objects: [],
+    verdicts: new Map(),
+  }
   #warnings: readonly string[] = []
   readonly #settled = new Set<() => void>()
 
@@ -90,18 +100,18 @@ export class ManifestStore implements ObjectsReader {
    */
   edited(objects: readonly Manifest[], without: ReadonlySet<string> = new Set()): ManifestStore {
     const copy = new ManifestStore(this.#ambassadorIds)
-    const checked = objects.map(manifest => ({ manifest, check: checkManifest(manifest, this.#ambassadorIds) }))
+    const checked = objects.map(manifest => this.#check(manifest))
     const holders = this.#holders()
-    const replaced = new Map<Group['entries'][number], Group['entries'][number]>()
-    const added: Group['entries'][number][] = []
+    const replaced = new Map<Entry, Entry>()
+    const added: Entry[] = []
     for (const entry of checked) {
-      const old = holders.get(objectId(entry.manifest))
+      const old = holders.get(entry.id)
       if (old === undefined || replaced.has(old)) added.push(entry)
       else replaced.set(old, entry)
     }
     for (const [source, { groups }] of this.#sources) {
       const own = [...groups].map(([id, group]) => {
-        const entries = group.entries.map(entry => replaced.get(entry) ?? entry).filter(({ manifest }) => !without.has(objectId(manifest)))
+        const entries = group.entries.map(entry => replaced.get(entry) ?? entry).filter(({ id }) => !without.has(id))
         return [id, { ...group, entries }] as const
       })
       copy.#sources.set(source, { run: 0, groups: new Map(own) })
@@ -143,12 +153,14 @@ export class ManifestStore implements ObjectsReader {
     objects: readonly StoredObject[],
     result: { readonly verdicts: ReadonlyMap<string, StoredVerdict>; readonly warnings: readonly string[] },
   ): void {
-    const ids = new Set(objects.map(object => object.id))
-    for (const id of this.#lastGood.keys()) if (!ids.has(id)) this.#lastGood.delete(id)
+    const holders = this.#holders()
+    const gone = [...this.#lastGood.keys()].filter(id => !holders.has(id))
+    // What was there when the compilation began may be on its way back.
+    const judged = new Set(gone.length === 0 ? [] : objects.map(({ id }) => id))
+    for (const id of gone) if (!judged.has(id)) this.#lastGood.delete(id)
     for (const { id, current } of objects)
       if (current !== undefined && result.verdicts.get(id)?.served === 'current') this.#lastGood.set(id, current)
-    this.#verdicts = result.verdicts
-    this.#judged = new Map(objects.map(({ id, manifest }) => [id, manifest]))
+    this.#judged = { objects, verdicts: result.verdicts }
     this.#warnings = result.warnings
     for (const listener of this.#settled) listener()
   }
@@ -161,8 +173,9 @@ export class ManifestStore implements ObjectsReader {
 
   statuses(): readonly ObjectStatus[] {
     const holders = this.#holders()
+    const judged = new Map(this.#judged.objects.map(({ id, manifest }) => [manifest, this.#judged.verdicts.get(id)]))
     return this.#entries()
-      .map(({ manifest, check }) => this.#status(manifest, check, holders.get(objectId(manifest))))
+      .map(entry => this.#status(entry, holders.get(entry.id), judged.get(entry.manifest)))
       .sort((a, b) => compare(sortKey(a), sortKey(b)))
   }
 
@@ -174,13 +187,10 @@ export class ManifestStore implements ObjectsReader {
     return this.#warnings
   }
 
-  #status(manifest: Manifest, check: CheckResult, holder: Group['entries'][number] | undefined): ObjectStatus {
-    const { status } = check
+  #status({ id, manifest, check: { status } }: Entry, holder: Entry | undefined, verdict: StoredVerdict | undefined): ObjectStatus {
     if (status.state === 'ignored') return { ...status, lastGood: false }
     if (holder !== undefined && holder.manifest !== manifest)
       return { ...status, ...duplicateOf(holder.manifest, manifest), lastGood: false }
-    const id = objectId(manifest)
-    const verdict = this.#judged.get(id) === manifest ? this.#verdicts.get(id) : undefined
     if (verdict?.ignored !== undefined)
       return { ...status, state: 'ignored', notices: [...status.notices, verdict.ignored], lastGood: false }
     const problems: readonly FieldProblem[] = [
@@ -194,7 +204,7 @@ export class ManifestStore implements ObjectsReader {
       notices: [...status.notices, ...(verdict?.notices ?? [])],
       lastGood: problems.length > 0 && (verdict === undefined ? this.#lastGood.has(id) : verdict.served === 'lastGood'),
       ...(verdict?.unserved === undefined || problems.length > 0 ? {} : { unserved: verdict.unserved }),
-      ...(this.#judged.get(id) === manifest ? {} : { pending: true }),
+      ...(verdict === undefined ? { pending: true } : {}),
     }
   }
 
@@ -204,10 +214,16 @@ export class ManifestStore implements ObjectsReader {
       groups.delete(given.id)
       return
     }
-    const entries = given.objects.map(manifest => ({ manifest, check: checkManifest(manifest, this.#ambassadorIds) }))
-    const named = new Set(given.objects.map(objectId))
-    const kept = given.keep === true ? (groups.get(given.id)?.entries ?? []).filter(entry => !named.has(objectId(entry.manifest))) : []
+    const before = groups.get(given.id)?.entries ?? []
+    const known = new Map(before.map(entry => [entry.manifest, entry]))
+    const entries = given.objects.map(manifest => known.get(manifest) ?? this.#check(manifest))
+    const named = new Set(entries.map(({ id }) => id))
+    const kept = given.keep === true ? before.filter(({ id }) => !named.has(id)) : []
     groups.set(given.id, { entries: [...entries, ...kept], problems: given.problems, run })
+  }
+
+  #check(manifest: Manifest): Entry {
+    return { id: objectId(manifest), manifest, check: checkManifest(manifest, this.#ambassadorIds) }
   }
 
   /** All groups, in the order of source and group id: the order that decides between duplicates. */
@@ -215,22 +231,21 @@ export class ManifestStore implements ObjectsReader {
     return [...this.#sources].sort(([a], [b]) => compare(a, b)).flatMap(([, state]) => [...state.groups].sort(([a], [b]) => compare(a, b)))
   }
 
-  #entries(): Group['entries'] {
+  #entries(): readonly Entry[] {
     return this.#groups().flatMap(([, group]) => group.entries)
   }
 
   /** The entry that stands for each id: the first that is ours and of a kind we serve. */
-  #holders(): ReadonlyMap<string, Group['entries'][number]> {
-    const holders = new Map<string, Group['entries'][number]>()
-    for (const entry of this.#entries()) {
-      if (entry.check.status.state === 'ignored') continue
-      const id = objectId(entry.manifest)
-      if (!holders.has(id)) holders.set(id, entry)
-    }
+  #holders(): ReadonlyMap<string, Entry> {
+    if (this.#held !== undefined) return this.#held
+    const holders = new Map<string, Entry>()
+    for (const entry of this.#entries()) if (entry.check.status.state !== 'ignored' && !holders.has(entry.id)) holders.set(entry.id, entry)
+    this.#held = holders
     return holders
   }
 
   #changed(): void {
+    this.#held = undefined
     for (const listener of this.#listeners) listener()
   }
 }

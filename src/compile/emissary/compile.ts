@@ -29,6 +29,7 @@ import { fixedNamespace, type Module, moduleErrors, noteLabels, readModule, setR
 import { moduleProbes, noteDiagnostics } from './module/probes.ts'
 import { selects } from './selector.ts'
 import { compileHttpServices } from './services/http-services.ts'
+import { Objects } from './objects.ts'
 import { Originations } from './tls/origination.ts'
 import { Secrets } from './tls/secrets.ts'
 import { contextTermination, fallbackTermination, noteContexts, terminationOf } from './tls/termination.ts'
@@ -111,44 +112,45 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
   const strict = input.strictSelectors ?? true
   const resolvers = new Resolvers(objects, input)
   for (const object of objects) for (const finding of resolvers.check(object)) report.refuse(object, finding)
-  const written = input.objects.map(({ manifest }) => manifest)
-  const ofKind = <Kind extends CheckedObject['kind']>(kind: Kind) =>
-    objects.filter((object): object is Checked<Kind> & CheckedObject => object.kind === kind)
-  const module = readModule(ofKind('Module'), written, report)
+  const all = new Objects(
+    objects,
+    input.objects.map(({ manifest }) => manifest),
+  )
+  const module = readModule(all, report)
   setResolver(module, resolvers, report)
-  const pools = compilePools(ofKind('ServicePool'), input.sources, lookups, report)
+  const pools = compilePools(all.of('ServicePool'), input.sources, lookups, report)
   lookups.declare(pools)
-  const secrets = Secrets.of(ofKind('Secret'), written)
-  const contexts = ofKind('TLSContext').map(context => withSecretNamespacing(context, module.config))
+  const secrets = Secrets.of(all)
+  const contexts = all.of('TLSContext').map(context => withSecretNamespacing(context, module.config))
   const originations = new Originations(contexts, secrets, report)
   const upstreams: UpstreamContext = { resolvers, lookups, pools, report, originations, namespace: fixedNamespace(module, input) }
-  const listeners = ofKind('Listener')
-  const declared = ofKind('Host')
+  const listeners = all.of('Listener')
+  const declared = all.of('Host')
   const base = input.hostsDeclared ? declared.map(host => hostNode(host)) : [syntheticHost]
   const covered = (hostname: string, { labels }: Manifest) =>
     base.some(host => covers(host.hostname, hostname) && (host.selector === undefined || selects(host.selector, labels)))
-  const ingress = expandIngresses(ofKind('Ingress'), ofKind('IngressClass'), covered, report, memo.sources)
+  const ingress = expandIngresses(all.of('Ingress'), all.of('IngressClass'), covered, report, memo.sources)
   const serviceClusters: IrCluster[] = []
-  const http = compileHttpServices(objects, written, module, moduleErrors(module, lookups, report), {
+  const http = compileHttpServices(all, module, moduleErrors(module, lookups, report), {
     ...upstreams,
     clusters: serviceClusters,
   })
   noteLabels(module, http, report)
   noteDiagnostics(module, report)
   const mappings: readonly Source[] = [
-    ...ofKind('Mapping').map(mapping => ({ mapping })),
+    ...all.of('Mapping').map(mapping => ({ mapping })),
     ...ingress.mappings,
     ...probesOf(module, input.adminPort, memo.sources),
   ]
   const context = { ...upstreams, config: module.config, http, secrets }
-  const routes = yield* readMappings(mappings, context, surroundings(objects, http, input, memo.surroundings), memo.mappings)
+  const routes = yield* readMappings(mappings, context, surroundings(all, http, input, memo.surroundings), memo.mappings)
   const terminate = (host: Checked<'Host'>) => hostNode(host, readTermination(host, contexts, secrets, report))
   const hostObjects = [...declared, ...ingress.hosts]
   const nodes = hostObjects.map(terminate)
   const hosts = input.hostsDeclared ? nodes : [{ ...syntheticHost, tls: fallbackTermination(fallbackNamespace, secrets) }, ...nodes]
   const tcpClusters: IrCluster[] = []
   const contextOf = (host: string) => contextTermination(host, contexts, secrets)
-  const tcp = compileTcpMappings(ofKind('TCPMapping'), hosts, contextOf, upstreams, tcpClusters)
+  const tcp = compileTcpMappings(all.of('TCPMapping'), hosts, contextOf, upstreams, tcpClusters)
   const adoption = new Adoption(hosts, routes, strict)
   const compiled = yield* compileListeners(listeners, {
     hosts,
@@ -170,8 +172,8 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
   for (const { virtualHosts } of compiled.routeConfigs)
     for (const host of virtualHosts) for (const name of clustersOfRoutes(host.routes)) used.add(name)
   yield
-  const all = [...routes.flatMap(route => route.cluster ?? []), ...serviceClusters, ...tcpClusters]
-  const clusters = mergeClusters(all, memo.clusters).filter(cluster => used.has(cluster.name))
+  const needed = [...routes.flatMap(route => route.cluster ?? []), ...serviceClusters, ...tcpClusters]
+  const clusters = mergeClusters(needed, memo.clusters).filter(cluster => used.has(cluster.name))
   const mesh = withMesh(clusters, input)
   const warnings =
     listeners.length === 0 ? ['there is no Listener that can be served: nothing listens; write a Listener with protocol HTTP'] : []
@@ -195,17 +197,10 @@ function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lo
 const beside: ReadonlySet<string> = new Set(['Mapping', 'TCPMapping', 'Host', 'Listener', 'Ingress', 'IngressClass'])
 
 /** Stands for all that Mappings are read with, but for what is looked up. */
-function surroundings(
-  objects: readonly CheckedObject[],
-  http: IrHttpServices,
-  input: CompileInput,
-  memo: CompileMemo['surroundings'],
-): object {
+function surroundings(objects: Objects, http: IrHttpServices, input: CompileInput, memo: CompileMemo['surroundings']): object {
   const { environment, consulSources, sources } = input
-  const isRead = ({ kind }: { kind: string }): boolean => !beside.has(kind)
-  const written = input.objects.map(({ manifest }) => manifest)
   // Services are objects, too, but whether they can be called depends on more than them.
-  const madeOf = [...objects.filter(isRead), ...written.filter(isRead), environment, JSON.stringify([http, consulSources, sources])]
+  const madeOf = [...objects.except(beside), environment, JSON.stringify([http, consulSources, sources])]
   return memo.find('all', madeOf) ?? memo.keep('all', madeOf, {})
 }
 
@@ -276,15 +271,7 @@ function result(
   for (const { id, current } of objects) {
     const used = serving.get(id)
     const served = used === undefined ? 'none' : used === current && !problems.has(id) ? 'current' : 'lastGood'
-    const ignored = pass.report.ignored.get(id)
-    const unserved = pass.report.unserved.get(id)
-    verdicts.set(id, {
-      problems: problems.get(id) ?? [],
-      notices: [...(pass.report.notices.get(id) ?? [])],
-      served,
-      ...(ignored === undefined ? {} : { ignored }),
-      ...(unserved === undefined ? {} : { unserved }),
-    })
+    verdicts.set(id, verdictOf(id, served, problems.get(id), pass.report))
   }
   return {
     table: pass.table,
@@ -295,5 +282,20 @@ function result(
     secrets: pass.secrets,
     grpc: grpcNames(pass.routes, lookups),
     warnings: pass.warnings,
+  }
+}
+
+/** Of nearly all objects. */
+const allWell: Verdict = Object.freeze({ problems: Object.freeze([]), notices: Object.freeze([]), served: 'current' })
+
+function verdictOf(id: string, served: Verdict['served'], problems: readonly Finding[] | undefined, report: Report): Verdict {
+  const [notices, ignored, unserved] = [report.notices.get(id), report.ignored.get(id), report.unserved.get(id)]
+  if (served === 'current' && (problems ?? notices ?? ignored ?? unserved) === undefined) return allWell
+  return {
+    problems: problems ?? [],
+    notices: [...(notices ?? [])],
+    served,
+    ...(ignored === undefined ? {} : { ignored }),
+    ...(unserved === undefined ? {} : { unserved }),
   }
 }

@@ -1,12 +1,12 @@
 import type { IrErrorOverride } from '../../../ir/http-options.ts'
 import type { IrHttpServices } from '../../../ir/http-services.ts'
 import type { Checked } from '../../../manifests/checked-object.ts'
-import type { Manifest } from '../../../manifests/object.ts'
 import type { ModuleConfig } from '../../../manifests/schema/module.ts'
 import { refText } from '../../../model/object-ref.ts'
 import { errorOverrides } from '../error-overrides.ts'
 import type { CompileInput } from '../input.ts'
 import type { Lookups } from '../lookups.ts'
+import type { Objects } from '../objects.ts'
 import type { Report } from '../report.ts'
 import type { Resolvers } from '../resolvers.ts'
 
@@ -20,16 +20,14 @@ export interface Module {
 
 /**
  * The Module named `ambassador`; of several the first by namespace counts, every other is refused (emissary-resources.md 6).
- * @param modules those that serve, sorted
- * @param declared every object that is meant for this gateway, usable or not
  */
-export function readModule(modules: readonly Checked<'Module'>[], declared: readonly Manifest[], report: Report): Module {
-  const [first, ...others] = modules
+export function readModule(objects: Objects, report: Report): Module {
+  const [first, ...others] = objects.of('Module')
   for (const other of others) {
     const text = `${first === undefined ? '' : refText(first.manifest.ref)} is there already; one Module counts`
     report.refuse(other, { path: ['metadata', 'name'], text })
   }
-  const guards = first === undefined ? declared.filter(({ kind, spec }) => kind === 'Module' && saysWho(spec)) : []
+  const guards = first === undefined ? objects.written('Module').filter(({ spec }) => saysWho(spec)) : []
   for (const manifest of guards)
     report.notice({ manifest }, 'it says whose addresses may come in: until it can be used nobody may, and every request is answered 403')
   return { object: first, config: first?.spec.config ?? {}, closed: guards.length > 0 }

@@ -6,6 +6,7 @@ import type { Manifest } from '../../../manifests/object.ts'
 import type { SecretSpec } from '../../../manifests/schema/tls.ts'
 import type { HiddenText } from '../../../model/hidden-text.ts'
 import { refText } from '../../../model/object-ref.ts'
+import type { Objects } from '../objects.ts'
 import { validityNotes } from './validity.ts'
 
 /** A reference that leads to a usable secret, by the name under which Envoy fetches it; or a sentence on what is wrong. */
@@ -36,14 +37,10 @@ export class Secrets {
     this.#given = given
   }
 
-  /**
-   * @param objects those that serve
-   * @param written all objects, usable or not: to say what is wrong with a Secret that cannot be used
-   */
-  static of(objects: readonly Checked<'Secret'>[], written: readonly Manifest[]): Secrets {
+  static of(objects: Objects): Secrets {
     return new Secrets({
-      serving: new Map(objects.map(object => [placeOf(object.manifest), object])),
-      written: new Map(written.filter(({ kind }) => kind === 'Secret').map(manifest => [placeOf(manifest), manifest])),
+      serving: new Map(objects.of('Secret').map(object => [placeOf(object.manifest), object])),
+      written: new Map(objects.written('Secret').map(manifest => [placeOf(manifest), manifest])),
     })
   }
 
