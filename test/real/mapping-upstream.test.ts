@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, credentials, Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js'
 import t, { type Test } from 'tap'
 import { type Backend, type BackendAnswer, startBackends, stopBackends } from '../tools/http-backend.ts'
 import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
+import { keepaliveSeconds } from './keepalive.ts'
 import { mappingObject, type Stage, startStage, vmService } from './stage.ts'
 
 const instanceOf = (body: string): string => (JSON.parse(body) as BackendAnswer).instance
@@ -79,16 +79,6 @@ t.test('connections to upstreams: idle and life time, keepalive; names and tags 
   t.ok((await stage.envoy.clusters()).cluster_statuses?.some(({ name }) => name.startsWith('team-a|default/kept')))
   t.equal((await stage.envoy.stats('^cluster.kept_by_name.upstream_rq_total$')).values().next().value, 1)
 })
-
-/** For each established connection to a port of loopback that the system keeps alive: in how many seconds it will be probed (proc(5)). */
-async function keepaliveSeconds(port: number): Promise<readonly number[]> {
-  const remote = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`
-  const lines = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map(line => line.trim().split(/\s+/))
-  return lines.flatMap(([, , to, state, , timer = '']) => {
-    const [kind, when = '0'] = timer.split(':')
-    return to === remote && state === '01' && kind === '02' ? [Number.parseInt(when, 16) / 100] : []
-  })
-}
 
 t.test('upstreams found by DNS: kinds and families (emissary-resources.md 1.2)', async t => {
   const { stage, backends } = await begin(t, 1)

@@ -71,7 +71,7 @@ export function makeGroup(all: readonly MappingRoute[], report: Report): RouteGr
     const { action } = route
     return [{ route, share, action: action.kind === 'forward' ? { ...action, ...forGroup } : action }]
   })
-  const headers = headerChanges(mappings)
+  const headers = headerChanges(normal)
   const cors = corsOf(decided)
   const shared = { ...(headers === undefined ? {} : { headers }), ...(cors === undefined ? {} : { cors }) }
   return { members, partial: (members.at(-1)?.share.upTo ?? 100) < 100, shared }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Checked } from '../../manifests/checked-object.ts'
+import type { IrAddedHeader } from '../../ir/cluster-options.ts'
 import type { IrAnswer, IrForward, IrRedirect } from '../../ir/route-action.ts'
 import type { IrCluster, IrMatch, IrRoute, IrValueMatch } from '../../ir/route-table.ts'
 import { authorityRegex, covers } from './host-glob.ts'
@@ -27,6 +28,8 @@ export interface MappingRoute {
   readonly order: OrderKey
   /** What its group does where none of its members says it. */
   readonly groupDefaults?: GroupDefaults
+  /** What tells linkerd's proxy where its requests are meant for, if it says so. */
+  readonly linkerd?: readonly IrAddedHeader[]
   /** What it says to the services that listeners call, and what it says where it only redirects. */
   readonly services?: RouteServices
 }

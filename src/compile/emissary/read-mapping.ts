@@ -6,6 +6,7 @@ import type { Memo } from '../../model/memo.ts'
 import type { Steps } from '../../model/steps.ts'
 import { optionNotices } from './cluster-options.ts'
 import { mappingCluster } from './clusters.ts'
+import { linkerdHeader } from './linkerd-header.ts'
 import type { Answer } from './lookups.ts'
 import { type MappingRoute, mappingRoute } from './mapping-route.ts'
 import { headerCase } from './module/http-options.ts'
@@ -76,8 +77,13 @@ function routesOf({ mapping, path, answer }: Source, context: MappingContext): r
   return read.map(route => ({
     ...route,
     groupDefaults: groupDefaults(context.config),
+    ...linkerdOf(route.mapping, context),
     services: routeServices(mapping, route.mapping.spec.labels, context),
   }))
+}
+
+function linkerdOf({ spec, manifest }: Checked<'Mapping'>, { namespace }: MappingContext): Pick<MappingRoute, 'linkerd'> {
+  return spec.add_linkerd_headers === true ? { linkerd: linkerdHeader(spec.service, namespace ?? manifest.namespace) } : {}
 }
 
 function readMapping(given: Checked<'Mapping'>, path: IrMatch['path'] | undefined, context: MappingContext): readonly MappingRoute[] {

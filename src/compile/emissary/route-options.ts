@@ -1,9 +1,9 @@
+import type { IrAddedHeader } from '../../ir/cluster-options.ts'
 import type { IrCors, IrForward, IrHeaderChanges, IrRedirect } from '../../ir/route-action.ts'
 import { durationMs } from '../../manifests/check-values.ts'
 import type { Checked } from '../../manifests/checked-object.ts'
 import type { MappingSpec } from '../../manifests/schema/mapping.ts'
 import { addedHeaders } from './cluster-options.ts'
-import { linkerdHeader } from './linkerd-header.ts'
 import { parseServiceName } from './service-name.ts'
 
 /** What each Mapping says of its own requests (emissary-resources.md 11: rewrite, host_rewrite, time-outs are per member of a group). */
@@ -58,17 +58,15 @@ export function corsOf({ cors }: Pick<MappingSpec, 'cors'>): IrCors | undefined 
 }
 
 /** Header changes of a group: those of all members together, a later one before an earlier one of the same name. */
-export function headerChanges(members: readonly Checked<'Mapping'>[]): IrHeaderChanges | undefined {
+export function headerChanges(
+  members: readonly { readonly mapping: Checked<'Mapping'>; readonly linkerd?: readonly IrAddedHeader[] }[],
+): IrHeaderChanges | undefined {
   const add = (field: 'add_request_headers' | 'add_response_headers') =>
-    addedHeaders(members.map(({ spec }) => lowerCased(spec[field])).reduce((before, later) => ({ ...before, ...later }), {}))
+    addedHeaders(members.map(({ mapping }) => lowerCased(mapping.spec[field])).reduce((before, later) => ({ ...before, ...later }), {}))
   const remove = (field: 'remove_request_headers' | 'remove_response_headers') =>
-    [...new Set(members.flatMap(({ spec }) => spec[field] ?? []).map(name => name.toLowerCase()))].sort()
-  const linkerd = members.find(({ spec }) => spec.add_linkerd_headers === true)
+    [...new Set(members.flatMap(({ mapping }) => mapping.spec[field] ?? []).map(name => name.toLowerCase()))].sort()
   const changes: IrHeaderChanges = {
-    addRequest: [
-      ...add('add_request_headers'),
-      ...(linkerd === undefined ? [] : linkerdHeader(linkerd.spec.service, linkerd.manifest.namespace)),
-    ],
+    addRequest: [...add('add_request_headers'), ...(members.find(({ linkerd }) => linkerd !== undefined)?.linkerd ?? [])],
     removeRequest: remove('remove_request_headers'),
     addResponse: add('add_response_headers'),
     removeResponse: remove('remove_response_headers'),
