@@ -38,7 +38,7 @@ interface Answer {
 interface Asking {
   readonly sni: string
   /** More options of node:https. */
-  readonly more?: RequestOptions
+  readonly more?: Omit<RequestOptions, 'headers'> & { readonly headers?: Readonly<Record<string, string>> }
   readonly host?: string
   readonly ca?: Buffer
   readonly own?: CertificateFiles
