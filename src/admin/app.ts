@@ -19,7 +19,6 @@ import { addSources } from './routes/sources.ts'
 import { addStatus } from './routes/status.ts'
 import { addWhatIf } from './routes/what-if.ts'
 import { problemBody } from './schemas.ts'
-import { validatorCompiler } from './validation.ts'
 import { Waits } from './waits.ts'
 
 /** 1 MiB. */
@@ -38,7 +37,6 @@ export interface AdminOptions {
  */
 export function createAdmin(readers: AdminReaders, { tokens = [], tls, log }: AdminOptions = {}): FastifyInstance {
   const app = createHttpApp({ section: 'admin', tls, log, server: { bodyLimit, forceCloseConnections: true } })
-  app.setValidatorCompiler(validatorCompiler)
   addErrors(app, (error, url) => log?.error({ error, url }, 'a request to the admin API failed'))
   addAuth(app, tokens, (file, error) => log?.error({ file, error }, 'an admin token cannot be read: nobody gets in with it'))
 

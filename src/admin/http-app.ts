@@ -2,6 +2,8 @@ import type { Server } from 'node:https'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { TlsFiles } from '../settings/settings.ts'
 import { readTls, type Tls, watchTls } from '../settings/tls.ts'
+import { serializerCompiler } from './serialization.ts'
+import { validatorCompiler } from './validation.ts'
 
 export interface HttpAppOptions {
   /** Where in the settings its address stands: `admin` or `agents`. */
@@ -16,7 +18,16 @@ export interface HttpAppOptions {
  * get the new one. Throws `settings-invalid` naming a certificate file that cannot be used.
  */
 export function createHttpApp({ section, tls, log, server = {} }: HttpAppOptions): FastifyInstance {
-  if (tls === undefined) return Fastify(server)
+  const app = tls === undefined ? Fastify(server) : createTlsApp(section, tls, log, server)
+  return app.setValidatorCompiler(validatorCompiler).setSerializerCompiler(serializerCompiler)
+}
+
+function createTlsApp(
+  section: string,
+  tls: TlsFiles,
+  log: HttpAppOptions['log'],
+  server: NonNullable<HttpAppOptions['server']>,
+): FastifyInstance {
   const key = `${section}.tls`
   const options = (now: Tls): Tls & { requestCert?: true } => (now.ca === undefined ? now : { ...now, requestCert: true })
   // The server's type differs with TLS, and nothing depends on it.

@@ -1,5 +1,5 @@
-import { Ajv } from 'ajv'
-import type { FastifySchemaCompiler } from 'fastify'
+import { Ajv, type ValidateFunction } from 'ajv'
+import type { FastifySchemaCompiler, FastifySchemaValidationError } from 'fastify'
 
 const options = {
   allErrors: true,
@@ -14,8 +14,15 @@ const options = {
 const textual = new Ajv({ ...options, coerceTypes: true })
 const strict = new Ajv(options)
 
-/** Fastify's check of requests without its surprises: nothing unknown is dropped, nothing in a body is converted. */
+/**
+ * Fastify's check of requests without its surprises: nothing unknown is dropped, nothing in a body is converted. A check is made when it is first
+ * needed.
+ */
 export const validatorCompiler: FastifySchemaCompiler<object> = ({ schema, httpPart }) => {
-  const isText = httpPart === 'querystring' || httpPart === 'params'
-  return (isText ? textual : strict).compile(schema)
+  const ajv = httpPart === 'querystring' || httpPart === 'params' ? textual : strict
+  let check: ValidateFunction | undefined
+  return data => {
+    check ??= ajv.compile(schema)
+    return check(data) || { error: (check.errors ?? []) as FastifySchemaValidationError[] }
+  }
 }
