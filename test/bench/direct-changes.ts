@@ -34,12 +34,12 @@ export class DirectChanges {
 
   /**
    * Change number `n` (from 1) on a service; resolves with the moment at which the gateway had it, `machineNow()`. `isDropped`: the source makes
-   * the change and does not hand it over.
+   * the change and does not hand it over. `endpoints`: how many the service then has (all; 0: it is gone).
    */
-  change(n: number, service: number, isDropped = false): Promise<number> {
+  change(n: number, service: number, isDropped = false, endpoints?: number): Promise<number> {
     return new Promise(resolve => {
       this.#waiting.set(n, resolve)
-      this.#socket?.write(`${JSON.stringify(isDropped ? [n, service, true] : [n, service])}\n`)
+      this.#socket?.write(`${JSON.stringify([n, service, isDropped, endpoints])}\n`)
     })
   }
 

@@ -2,7 +2,7 @@
  * A source inside the gateway that a bench drives over a Unix socket, so that what is measured begins when a change is accepted and holds
  * no registry of its own: each line `[number, service]` replaces the first endpoint of a service, and is answered with the moment at which
  * the change was handed to the gateway (`process.hrtime`, ms: one clock for all processes). A third item that is true has the change made and
- * dropped instead: what the source itself costs.
+ * dropped instead: what the source itself costs. A fourth says how many endpoints the service then has; 0: it is gone.
  */
 import { rmSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -33,11 +33,9 @@ const plugin: SourcePlugin<Settings> = {
 
 async function run(plan: Settings, context: SourceContext): Promise<void> {
   /** A slice of the service's endpoints, all made anew, as a reader of EndpointSlices or of Consul has them after every change. */
-  const groupOf = (service: number, first: string): EndpointGroup => {
+  const groupOf = (service: number, first: string, length = plan.endpoints): EndpointGroup => {
     const name = serviceName(service)
-    const endpoints = Array.from({ length: plan.endpoints }, (_, slot) =>
-      endpointOf(slot === 0 ? first : baseAddress(plan, service, slot), slot),
-    )
+    const endpoints = Array.from({ length }, (_, slot) => endpointOf(slot === 0 ? first : baseAddress(plan, service, slot), slot))
     return { id: name, service: serviceKey('default', name), endpoints }
   }
   for (let service = 0; service < plan.services; service++) context.emit([groupOf(service, baseAddress(plan, service, 0))])
@@ -45,8 +43,8 @@ async function run(plan: Settings, context: SourceContext): Promise<void> {
   context.report({ ok: true })
   const server = createServer(socket => {
     createInterface({ input: socket }).on('line', line => {
-      const [number, service, isDropped = false] = JSON.parse(line) as [number, number, boolean?]
-      const group = groupOf(service, changedAddress(number))
+      const [number, service, isDropped, length] = JSON.parse(line) as [number, number, boolean, number?]
+      const group = groupOf(service, changedAddress(number), length)
       const acceptedAt = Number(process.hrtime.bigint()) / 1e6
       if (!isDropped) context.emit([group], context.clock.now(), 'explicit')
       socket.write(`${JSON.stringify([number, acceptedAt])}\n`)

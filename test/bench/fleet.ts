@@ -41,6 +41,13 @@ export class Fleet {
     return Promise.all(this.#members.map(member => member.connect().then(() => (machineNow() - began) / 1000)))
   }
 
+  /** Cuts one connection, and connects it anew; resolves when it is in sync again. */
+  async renew(index: number): Promise<void> {
+    const member = this.#members[index % this.#members.length]
+    await member?.cut()
+    await member?.connect()
+  }
+
   /** From now on each response with assignments is handed over, undecoded. */
   watch(onAssignment: (response: Buffer, at: number) => void): void {
     this.#onAssignment = onAssignment

@@ -1,30 +1,20 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DirectChanges, paced } from './direct-changes.ts'
-import { assignmentBytes, Fleet } from './fleet.ts'
-import { type BenchGateway, benchPorts, planManifests, startGateway } from './gateway.ts'
-import { changedAddress, type Plan } from './plan.ts'
-import { median, type Summary, summarise } from './summary.ts'
-
-/** One line of the table of goals. */
-export interface GoalResult {
-  readonly measure: string
-  readonly goal: string
-  readonly figure: string
-  readonly isMet: boolean
-}
+import { churnOf } from './churn.ts'
+import { type GoalResult, ms, result } from './goal-result.ts'
+import { memoryOf } from './memory.ts'
+import { settleMs, type Stage, withStage } from './stage.ts'
+import { median, type Summary } from './summary.ts'
 
 /** How long the cases take: 1 is what the goals ask for. */
 export interface Effort {
   readonly changes: number
   readonly stormRounds: number
   readonly stormStreams: number
+  readonly churnMinutes: number
 }
 
-export const fullEffort: Effort = { changes: 1000, stormRounds: 10, stormStreams: 1000 }
-export const quickEffort: Effort = { changes: 200, stormRounds: 3, stormStreams: 200 }
+export const fullEffort: Effort = { changes: 1000, stormRounds: 10, stormStreams: 1000, churnMinutes: 10 }
+export const quickEffort: Effort = { changes: 200, stormRounds: 3, stormStreams: 200, churnMinutes: 1 }
 
 /** Name → what is measured there; each starts gateways of its own. */
 export const goalCases: Readonly<Record<string, (effort: Effort) => Promise<readonly GoalResult[]>>> = {
@@ -33,114 +23,10 @@ export const goalCases: Readonly<Record<string, (effort: Effort) => Promise<read
   streams: streamsOf,
   storm: stormOf,
   memory: memoryOf,
+  churn: ({ churnMinutes }) => churnOf(churnMinutes),
 }
 
-const settleMs = 3000
 const warmUp = 200
-
-/** A gateway whose one source is driven by the bench, and its clients. */
-class Stage {
-  readonly plan: Plan
-  readonly gateway: BenchGateway
-  readonly fleet: Fleet
-  readonly #changes: DirectChanges
-  readonly #folder: string
-  #next = 1
-  #lastResponse: Buffer = Buffer.alloc(0)
-
-  private constructor(plan: Plan, gateway: BenchGateway, changes: DirectChanges, folder: string) {
-    this.plan = plan
-    this.gateway = gateway
-    this.fleet = new Fleet(gateway.ports.xds)
-    this.#changes = changes
-    this.#folder = folder
-  }
-
-  static async open(plan: Plan): Promise<Stage> {
-    const folder = await mkdtemp(join(tmpdir(), 'isthmus-bench-direct-'))
-    const changes = new DirectChanges(join(folder, 'source'))
-    const gateway = await startGateway(planManifests(plan), [changes.settings(plan)], await benchPorts())
-    await gateway.ready()
-    await changes.connect()
-    return new Stage(plan, gateway, changes, folder)
-  }
-
-  /** From the moment a change was handed to the gateway until a client has its bytes, ms: for each change and client. */
-  async change(count: number, perSecond: number): Promise<Summary> {
-    const first = this.#next
-    this.#next += count
-    const open = new Map<string, { readonly seen: number[]; acceptedAt: number }>()
-    const samples: number[] = []
-    const settle = (change: { readonly seen: number[]; readonly acceptedAt: number }): void => {
-      if (change.acceptedAt > 0) for (const at of change.seen.splice(0)) samples.push(at - change.acceptedAt)
-    }
-    this.fleet.watch((response, at) => {
-      for (const address of changesIn(response)) {
-        const change = open.get(address)
-        if (change === undefined) continue
-        change.seen.push(at)
-        settle(change)
-      }
-      this.#lastResponse = response
-    })
-    await paced(count, perSecond, index => {
-      const number = first + index
-      const change = { seen: [], acceptedAt: 0 }
-      open.set(changedAddress(number), change)
-      void this.#changes.change(number, number % this.plan.services).then(acceptedAt => {
-        change.acceptedAt = acceptedAt
-        settle(change)
-      })
-    })
-    const wanted = count * this.fleet.size
-    for (const deadline = performance.now() + 30_000; samples.length < wanted && performance.now() < deadline; ) await sleep(20)
-    this.fleet.watch(() => undefined)
-    if (samples.length < wanted) throw new Error(`${String(wanted - samples.length)} of ${String(wanted)} changes did not arrive`)
-    return summarise(samples)
-  }
-
-  async close(): Promise<void> {
-    await this.fleet.close()
-    this.#changes.close()
-    await this.gateway.stop()
-    await rm(this.#folder, { recursive: true, force: true })
-  }
-
-  /** Of the last assignment that a change brought. */
-  get assignmentBytes(): number {
-    return assignmentBytes(this.#lastResponse)
-  }
-
-  /** Resident MB after a full collection. */
-  async settledMB(): Promise<number> {
-    await sleep(settleMs)
-    await this.gateway.collect()
-    return (await this.gateway.memory()).now
-  }
-}
-
-/** Addresses in a response that a change has set: the field of a SocketAddress, so that nothing else is taken for one. */
-function changesIn(response: Buffer): string[] {
-  const found: string[] = []
-  for (let at = response.indexOf('10.'); at > 1; at = response.indexOf('10.', at + 1))
-    if (response[at - 2] === 0x12) found.push(response.toString('latin1', at, at + (response[at - 1] ?? 0)))
-  return found
-}
-
-async function withStage<T>(plan: Plan, use: (stage: Stage) => Promise<T>): Promise<T> {
-  const stage = await Stage.open(plan)
-  try {
-    return await use(stage)
-  } finally {
-    await stage.close()
-  }
-}
-
-const ms = (value: number): string => value.toFixed(2)
-
-function result(measure: string, goal: string, figure: string, isMet: boolean): GoalResult {
-  return { measure, goal, figure, isMet }
-}
 
 async function changesOf({ changes }: Effort): Promise<readonly GoalResult[]> {
   const plan = { services: 1000, endpoints: 100 }
@@ -279,14 +165,5 @@ async function stormOf({ stormRounds, stormStreams }: Effort): Promise<readonly 
         growth <= (memory[0] ?? 0) * 0.05,
       ),
     ]
-  })
-}
-
-async function memoryOf(): Promise<readonly GoalResult[]> {
-  const plan = { services: 5000, endpoints: 100 }
-  return withStage(plan, async stage => {
-    await stage.fleet.grow(1, plan.services)
-    const settled = await stage.settledMB()
-    return [result('RSS at 500,000 endpoints (N=5,000 M=100 K=1), MB', 'must 450, aim 350', settled.toFixed(0), settled <= 450)]
   })
 }

@@ -17,3 +17,11 @@ export function summarise(samples: readonly number[]): Summary {
 export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[(values.length - 1) >> 1] ?? Number.NaN
 }
+
+/** Of the straight line nearest to the samples. */
+export function slopeOf(samples: readonly { readonly x: number; readonly y: number }[]): number {
+  const mean = (values: readonly number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length
+  const [x, y] = [mean(samples.map(one => one.x)), mean(samples.map(one => one.y))]
+  const spread = samples.reduce((sum, one) => sum + (one.x - x) ** 2, 0)
+  return samples.reduce((sum, one) => sum + (one.x - x) * (one.y - y), 0) / Math.max(spread, 1e-9)
+}

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { DeltaClient } from '../bench/delta-client.ts'
 import { benchPorts, machineTime, planManifests, startGateway } from '../bench/gateway.ts'
-import { summarise } from '../bench/summary.ts'
+import { slopeOf, summarise } from '../bench/summary.ts'
 
 const usage = `npm run soak -- [options]
   --services N    services (1000)
@@ -70,11 +70,11 @@ async function soak(): Promise<boolean> {
     const cpuBefore = await gateway.cpu()
     const waitedBefore = await gateway.waited()
     await fetch(`${agents}/soak/start?seconds=${String(seconds)}`, { method: 'POST' })
-    const samples: { readonly s: number; readonly mb: number }[] = []
+    const samples: { readonly x: number; readonly y: number }[] = []
     const began = performance.now()
     while (performance.now() - began < seconds * 1000) {
       await sleep(1000)
-      samples.push({ s: (performance.now() - began) / 1000, mb: (await gateway.memory()).now })
+      samples.push({ x: (performance.now() - began) / 1000, y: (await gateway.memory()).now })
     }
     await sleep(500)
     const probe = await gateway.probe()
@@ -91,7 +91,7 @@ async function soak(): Promise<boolean> {
       return seen === undefined ? [] : [seen - at]
     })
     const latency = summarise(latencies)
-    const slope = slopeOf(samples.slice(samples.length >> 2))
+    const slope = 60 * slopeOf(samples.slice(samples.length >> 2))
     const rows: Row[] = [
       {
         name: 'changes made / not seen',
@@ -141,15 +141,6 @@ async function soak(): Promise<boolean> {
 
 function addressOf(n: number): string {
   return `10.${String((n >> 16) & 255)}.${String((n >> 8) & 255)}.${String(n & 255)}`
-}
-
-/** Of the straight line nearest to the samples, MB per minute. */
-function slopeOf(samples: readonly { readonly s: number; readonly mb: number }[]): number {
-  const mean = (of: (one: { readonly s: number; readonly mb: number }) => number): number =>
-    samples.reduce((sum, one) => sum + of(one), 0) / samples.length
-  const [s, mb] = [mean(one => one.s), mean(one => one.mb)]
-  const spread = samples.reduce((sum, one) => sum + (one.s - s) ** 2, 0)
-  return (60 * samples.reduce((sum, one) => sum + (one.s - s) * (one.mb - mb), 0)) / Math.max(spread, 1e-9)
 }
 
 function tenth(value: number): string {
