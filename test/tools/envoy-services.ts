@@ -4,12 +4,12 @@ import { loadProtos } from '../../protos/load.ts'
 type Message = Readonly<Record<string, unknown>>
 type Answer = (error: { code: status; details: string } | null, answer?: Buffer) => void
 
-/** What Envoy asks and tells services, as plain objects with fields in camel case; the answers are the caller's. */
+/** What Envoy asks and tells services, as plain objects with fields in camel case; the answers are the caller's, undefined: none, ever. */
 export interface EnvoyServices {
   /** `envoy.service.auth.v3.CheckRequest` and its metadata → `CheckResponse`. */
-  check?: (request: Message, metadata: Message) => Message
+  check?: (request: Message, metadata: Message) => Message | undefined
   /** `envoy.service.ratelimit.v3.RateLimitRequest` → `RateLimitResponse`. */
-  shouldRateLimit?: (request: Message) => Message
+  shouldRateLimit?: (request: Message) => Message | undefined
   /** `envoy.service.accesslog.v3.StreamAccessLogsMessage`. */
   log?: (message: Message) => void
   /** An OTLP export, undecoded. */
@@ -36,10 +36,11 @@ export async function startEnvoyServices(handle: EnvoyServices): Promise<EnvoySe
     return Buffer.from(type.encode(type.fromObject(message)).finish())
   }
   const unary =
-    (handler: ((request: Message, metadata: Message) => Message) | undefined, asks: string, answers: string) =>
+    (handler: EnvoyServices['check'], asks: string, answers: string) =>
     (call: ServerUnaryCall<Buffer, Buffer>, answer: Answer): void => {
       if (handler === undefined) answer({ code: status.UNIMPLEMENTED, details: 'nobody handles this' })
-      else answer(null, encode(answers, handler(decode(asks, call.request), call.metadata.getMap())))
+      const answered = handler?.(decode(asks, call.request), call.metadata.getMap())
+      if (answered !== undefined) answer(null, encode(answers, answered))
     }
   const server = new Server()
   const raw = (path: string, requestStream = false) => ({
