@@ -26,8 +26,8 @@ export interface Operate {
   stop(): void
 }
 
-/** From a change to its entry: soon, for those who follow the ledger, and so that what it looked like before is not held for long. */
-const ledgerDelayMs = 50
+/** From a change to its entry: soon, for those who follow the ledger, and not for each change alone, as every write wakes two threads. */
+const ledgerDelayMs = 250
 /** What could not be written at once. */
 const overridesDelayMs = 1000
 

@@ -108,11 +108,12 @@ function touchedPlaces(former: readonly PoolEndpoint[], changes: readonly GroupC
     const group = after?.id ?? ''
     insertByTrust(evidence, keepSame(old, source, group, endpoint) ?? { source, sourceType, group, endpoint }, trust)
   }
-  const kept = changes.map(({ before, after }) => sharedEndpoints(before, after))
-  for (const [index, change] of changes.entries()) {
-    const same = kept[index]
-    for (const endpoint of change.before?.endpoints ?? []) if (same?.has(endpoint) !== true) touch(endpoint)
-    for (const endpoint of change.after?.endpoints ?? []) if (same?.has(endpoint) !== true) add(touch(endpoint), change, endpoint)
+  const kept: (readonly Endpoint[])[] = []
+  for (const change of changes) {
+    const { gone, came, stayed } = compareGroups(change.before?.endpoints ?? [], change.after?.endpoints ?? [])
+    for (const endpoint of gone) touch(endpoint)
+    for (const endpoint of came) add(touch(endpoint), change, endpoint)
+    kept.push(stayed)
   }
   // What a group says as before counts where something else about the place changed.
   for (const [index, change] of changes.entries()) {
@@ -131,11 +132,31 @@ function findTouched(byAddress: ReadonlyMap<string, Touched | Touched[]>, place:
   return comparePlaces(found.place, place) === 0 ? found : undefined
 }
 
-/** The very objects that a group had before and still has: sources keep those that did not change. */
-function sharedEndpoints(before: EndpointGroup | undefined, after: EndpointGroup | undefined): ReadonlySet<Endpoint> | undefined {
-  if (before === undefined || after === undefined) return undefined
-  const shared = new Set(before.endpoints).intersection(new Set(after.endpoints))
-  return shared.size === 0 ? undefined : shared
+interface GroupDifference {
+  readonly gone: readonly Endpoint[]
+  readonly came: readonly Endpoint[]
+  /** The very objects that it had before and still has: sources keep those that did not change. */
+  readonly stayed: readonly Endpoint[]
+}
+
+/** What a group has and had. Most changes are of one endpoint, so both ends are walked first, where there is nothing to look up. */
+function compareGroups(before: readonly Endpoint[], after: readonly Endpoint[]): GroupDifference {
+  const shorter = Math.min(before.length, after.length)
+  let head = 0
+  while (head < shorter && before[head] === after[head]) head++
+  let tail = 0
+  while (tail < shorter - head && before[before.length - 1 - tail] === after[after.length - 1 - tail]) tail++
+  const had = before.slice(head, before.length - tail)
+  const has = after.slice(head, after.length - tail)
+  const ends = [...after.slice(0, head), ...after.slice(after.length - tail)]
+  if (had.length === 0 || has.length === 0) return { gone: had, came: has, stayed: ends }
+  const now = new Set(has)
+  const old = new Set(had)
+  return {
+    gone: had.filter(one => !now.has(one)),
+    came: has.filter(one => !old.has(one)),
+    stayed: [...ends, ...has.filter(one => old.has(one))],
+  }
 }
 
 /** The former evidence that says the same, if there is one. */

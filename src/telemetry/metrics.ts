@@ -7,7 +7,11 @@ import { type MetricReaders, observeReaders } from './observed.ts'
 export type { MetricReaders }
 
 /** Parts of the way of a change (interface.md, "Metrics"). */
-export type ChangeStage = 'source_to_table' | 'table_to_write' | 'write_to_ack' | 'source_to_ack'
+const changeStages = ['source_to_table', 'table_to_write', 'write_to_ack', 'source_to_ack'] as const
+export type ChangeStage = (typeof changeStages)[number]
+
+/** So many durations of a stage are noted before they are sorted into their buckets, if nobody asks before. */
+const waitingMost = 1000
 
 /** 0.1 ms to 10 s. */
 const buckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -51,11 +55,33 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     labelNames: ['stage'],
     buckets,
     registers,
+    collect: () => sortIn(),
   })
-  const pushes = new Counter({ name: 'isthmus_xds_pushes_total', help: 'xDS responses sent.', labelNames: ['type'], registers })
-  const acks = new Counter({ name: 'isthmus_xds_acks_total', help: 'xDS responses that were acknowledged.', registers })
-  const nacks = new Counter({ name: 'isthmus_xds_nacks_total', help: 'xDS responses that were rejected.', registers })
-  const bytes = new Counter({ name: 'isthmus_xds_response_bytes_total', help: 'Bytes of xDS responses sent.', registers })
+  /** Noted in one step and sorted in together: a histogram looks up labels and buckets for each. */
+  const waiting: Record<ChangeStage, number[]> = { source_to_table: [], table_to_write: [], write_to_ack: [], source_to_ack: [] }
+  const sortIn = (): void => {
+    for (const stage of changeStages) for (const took of waiting[stage].splice(0)) changes.observe({ stage }, took)
+  }
+  const pushes = new Map<ResourceType, number>()
+  let [acks, nacks, bytes] = [0, 0, 0]
+  const counter = (name: string, help: string, read: () => number) =>
+    new Counter({
+      ...{ name, help, registers },
+      collect() {
+        this.reset()
+        this.inc(read())
+      },
+    })
+  new Counter({
+    ...{ name: 'isthmus_xds_pushes_total', help: 'xDS responses sent.', labelNames: ['type'], registers },
+    collect() {
+      this.reset()
+      for (const [type, count] of pushes) this.inc({ type }, count)
+    },
+  })
+  counter('isthmus_xds_acks_total', 'xDS responses that were acknowledged.', () => acks)
+  counter('isthmus_xds_nacks_total', 'xDS responses that were rejected.', () => nacks)
+  counter('isthmus_xds_response_bytes_total', 'Bytes of xDS responses sent.', () => bytes)
 
   const bounds = new Counter({
     name: 'isthmus_xds_bounds_total',
@@ -86,13 +112,19 @@ export function createMetrics({ version }: { readonly version: string }): Metric
 
   return {
     registry,
-    change: (stage, took) => changes.observe({ stage }, took),
-    pushed(type, size) {
-      pushes.inc({ type })
-      bytes.inc(size)
+    change(stage, took) {
+      if (waiting[stage].push(took) >= waitingMost) sortIn()
     },
-    acked: () => acks.inc(),
-    nacked: () => nacks.inc(),
+    pushed(type, size) {
+      pushes.set(type, (pushes.get(type) ?? 0) + 1)
+      bytes += size
+    },
+    acked() {
+      acks++
+    },
+    nacked() {
+      nacks++
+    },
     bound: bound => bounds.inc({ bound }),
     fault: fault => faults.inc({ fault }),
     observe: readers => observeReaders(registry, readers),

@@ -1,6 +1,7 @@
 import { Bundles } from './bundles.ts'
 import type { Resource } from './resource.ts'
 import { typeUrls } from './type-urls.ts'
+import { sizeOfVarint, writeHead } from './wire.ts'
 
 /** Numbers of the fields of `DeltaDiscoveryResponse` and `DiscoveryResponse`; all are of wire type 2 (length, then bytes). */
 const delta = { version: 1, resources: 2, typeUrl: 4, nonce: 5, removed: 6, controlPlane: 7 }
@@ -10,6 +11,7 @@ const sotw = { version: 1, resources: 2, typeUrl: 4, nonce: 5, controlPlane: 6 }
 export interface Envelope {
   readonly typeUrl: string
   readonly nonce: string
+  /** In state of the world always; in Delta it is for people alone (xds.md D16), and '' leaves it out. */
   readonly version: string
 }
 
@@ -34,23 +36,23 @@ export class ResponseFramer {
 
   /** A DeltaDiscoveryResponse. */
   delta(resources: readonly Resource[], removed: readonly string[], { typeUrl, nonce, version }: Envelope): Parts {
-    const tail = [
-      ...removed.map(name => field(delta.removed, name)),
-      field(delta.version, version),
-      field(delta.nonce, nonce),
+    return [
+      ...this.#frames(resources, 'delta'),
       this.#constant(`delta ${typeUrl}`, () => [field(delta.typeUrl, typeUrl), field(delta.controlPlane, field(1, this.#controlPlane))]),
+      field(delta.nonce, nonce),
+      ...(version === '' ? [] : [field(delta.version, version)]),
+      ...removed.map(name => field(delta.removed, name)),
     ]
-    return [...this.#frames(resources, 'delta'), Buffer.concat(tail)]
   }
 
   /** A DiscoveryResponse; `wrapped`: each resource inside a `Resource` message, for clients that ask for it (xds.md S16). */
   sotw(resources: readonly Resource[], wrapped: boolean, { typeUrl, nonce, version }: Envelope): Parts {
-    const tail = [
-      field(sotw.version, version),
-      field(sotw.nonce, nonce),
+    return [
+      ...this.#frames(resources, wrapped ? 'wrapped' : 'sotw'),
       this.#constant(`sotw ${typeUrl}`, () => [field(sotw.typeUrl, typeUrl), field(sotw.controlPlane, field(1, this.#controlPlane))]),
+      field(sotw.nonce, nonce),
+      field(sotw.version, version),
     ]
-    return [...this.#frames(resources, wrapped ? 'wrapped' : 'sotw'), Buffer.concat(tail)]
   }
 
   /** Of the resources of a response, for its envelope. */
@@ -106,14 +108,17 @@ function around(number: number, head: Buffer, rest: number): Buffer {
 }
 
 function field(number: number, value: string | Buffer): Buffer {
-  const bytes = typeof value === 'string' ? Buffer.from(value) : value
-  return Buffer.concat([tagAndLength(number, bytes.length), bytes])
+  const size = Buffer.byteLength(value)
+  const start = 1 + sizeOfVarint(size)
+  const bytes = Buffer.allocUnsafe(start + size)
+  writeHead(bytes, 0, (number << 3) | 2, size)
+  if (typeof value === 'string') bytes.write(value, start)
+  else bytes.set(value, start)
+  return bytes
 }
 
 function tagAndLength(number: number, length: number): Buffer {
-  const head = [(number << 3) | 2]
-  let rest = length
-  for (; rest > 127; rest = Math.floor(rest / 128)) head.push((rest % 128) + 128)
-  head.push(rest)
-  return Buffer.from(head)
+  const bytes = Buffer.allocUnsafe(1 + sizeOfVarint(length))
+  writeHead(bytes, 0, (number << 3) | 2, length)
+  return bytes
 }

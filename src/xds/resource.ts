@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { ResourceType } from './type-urls.ts'
 
 /** The name of a resource of a type. */
@@ -134,7 +134,7 @@ function placed(resource: Resource, variants: Variants): (place: Place) => Resou
 }
 
 function versionOf(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex').slice(0, 16)
+  return hash('sha256', bytes).slice(0, 16)
 }
 
 /** The same resource, tentative. */

@@ -63,6 +63,8 @@ const stuckMs = 300_000
 /** So many names, and characters of names, may one client watch of a type. The largest in the field have 50,000 (D17). */
 const namesMost = 250_000
 const namesCharactersMost = 64 * 1024 * 1024
+/** Envoy shows the version of a whole Delta response for these types alone, so that others are spared its 18 bytes (D16). */
+const shownVersions: ReadonlySet<ResourceType> = new Set(['cluster', 'listener'])
 /** gRPC clients take 4 MiB at most unless they are told otherwise (G6); Envoy takes anything. */
 const largeBytes = 3 * 1024 * 1024
 /** So many types that we do not serve are answered on one stream, and so much is kept of the text of a NACK. */
@@ -232,11 +234,12 @@ export class Stream implements Watcher {
 
   #write(type: ResourceType, state: TypeState, sent: Sent): void {
     const { clock, framer, observer, write } = this.#given
-    const envelope = { typeUrl: typeUrls[type], nonce: sent.nonce, version: framer.version(sent.resources) }
-    const parts =
-      state.subscription.protocol === 'delta'
-        ? framer.delta(sent.resources, sent.removed, envelope)
-        : framer.sotw(sent.resources, this.#wantsWrapped(), envelope)
+    const isDelta = state.subscription.protocol === 'delta'
+    const version = isDelta && !shownVersions.has(type) ? '' : framer.version(sent.resources)
+    const envelope = { typeUrl: typeUrls[type], nonce: sent.nonce, version }
+    const parts = isDelta
+      ? framer.delta(sent.resources, sent.removed, envelope)
+      : framer.sotw(sent.resources, this.#wantsWrapped(), envelope)
     state.sentCount++
     state.lastSentAt = clock.wall()
     state.writtenAt = clock.now()

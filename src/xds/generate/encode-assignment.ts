@@ -1,4 +1,5 @@
 import type { Locality } from '../../model/endpoint.ts'
+import { sizeOfBytes, sizeOfVarint, writeHead, writeText } from '../wire.ts'
 
 /** One endpoint as EDS tells it. `address` is an IP address, so it is ASCII; `status` is the number of Envoy's HealthStatus; `weight` ≥ 1. */
 export interface LbEndpoint {
@@ -123,32 +124,4 @@ function writeAddress(bytes: Buffer, start: number, address: string, port: numbe
   at = writeHead(bytes, at, 0x12, address.length)
   for (let index = 0; index < address.length; index++) bytes[at++] = address.charCodeAt(index)
   return writeHead(bytes, at, 0x18, port)
-}
-
-/** A field's tag and its varint, which is its value or the length of what follows. */
-function writeHead(bytes: Buffer, start: number, tag: number, value: number): number {
-  let at = start
-  let rest = value
-  bytes[at++] = tag
-  while (rest > 0x7f) {
-    bytes[at++] = (rest & 0x7f) | 0x80
-    rest >>>= 7
-  }
-  bytes[at++] = rest
-  return at
-}
-
-function writeText(bytes: Buffer, start: number, tag: number, text: string, size: number): number {
-  const at = writeHead(bytes, start, tag, size)
-  return at + bytes.write(text, at, 'utf8')
-}
-
-/** Size of a field with a one-byte tag that holds `size` bytes. */
-function sizeOfBytes(size: number): number {
-  return 1 + sizeOfVarint(size) + size
-}
-
-/** Size of an unsigned 32-bit varint. */
-function sizeOfVarint(value: number): number {
-  return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5
 }
