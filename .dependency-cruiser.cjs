@@ -7,7 +7,7 @@ const telemetry = ['src/telemetry/']
 const backOff = ['src/discovery/back-off\\.ts']
 /** An embedded database: for the gateway's own state, and for sources that keep some. */
 const database = ['src/state/database\\.ts']
-const wireLeaves = ['src/xds/(names|type-urls|codec|wire-form|proto-json|resource|faults)\\.ts']
+const wireLeaves = ['src/xds/(names|type-urls|codec|wire-form|wire-bytes|proto-json|resource|faults)\\.ts']
 /** What shows the state of the gateway without being able to change it; overrides are the one narrow way in. */
 const readers = ['src/table/(reader|pool-view|explain|conflicts|overrides|ledger)\\.ts', 'src/(discovery|manifests|xds)/status\\.ts']
 const everythingInside = 'src/(?!cli/|main\\.ts|builtin-plugins\\.ts)'
@@ -36,7 +36,7 @@ const law = [
   { area: 'src/telemetry/', may: [...contracts, ...readers, ...wireLeaves] },
   { area: 'src/compile/', may: ['src/ir/', 'src/manifests/', 'src/model/'] },
   {
-    area: 'src/xds/(names|type-urls|codec|wire-form|proto-json|resource)\\.ts',
+    area: 'src/xds/(names|type-urls|codec|wire-form|wire-bytes|proto-json|resource)\\.ts',
     may: ['src/model/', 'protos/descriptors\\.json', ...wireLeaves],
   },
   { area: 'src/xds/generate/', may: ['src/ir/', 'src/model/', 'src/table/reader\\.ts', ...wireLeaves] },

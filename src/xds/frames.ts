@@ -1,7 +1,7 @@
 import { Bundles } from './bundles.ts'
 import type { Resource } from './resource.ts'
 import { typeUrls } from './type-urls.ts'
-import { sizeOfVarint, writeHead } from './wire.ts'
+import { sizeOfVarint, writeHead } from './wire-bytes.ts'
 
 /** Numbers of the fields of `DeltaDiscoveryResponse` and `DiscoveryResponse`; all are of wire type 2 (length, then bytes). */
 const delta = { version: 1, resources: 2, typeUrl: 4, nonce: 5, removed: 6, controlPlane: 7 }

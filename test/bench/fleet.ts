@@ -175,18 +175,20 @@ function decode(message: Buffer, wantsNames: boolean): { typeUrl: string; nonce:
   return found
 }
 
-/** Bytes of the one assignment that a DeltaDiscoveryResponse holds. */
+/** Bytes of the assignments that a DeltaDiscoveryResponse holds: of what is in a response, in the Any of each Resource. */
 export function assignmentBytes(response: Buffer): number {
-  const resource = inside(response, 2)
-  return inside(inside(resource, 2), 2).length
+  const assignments = inside(response, 2).flatMap(resource => inside(resource, 2).flatMap(any => inside(any, 2)))
+  return assignments.reduce((sum, { length }) => sum + length, 0)
 }
 
-function inside(message: Uint8Array, field: number): Uint8Array {
+/** What a message holds in a field of bytes. */
+function inside(message: Uint8Array, field: number): Uint8Array[] {
   const reader = protobuf.Reader.create(message)
+  const found: Uint8Array[] = []
   while (reader.pos < reader.len) {
     const tag = reader.uint32()
-    if (tag === ((field << 3) | 2)) return reader.bytes()
-    reader.skipType(tag & 7)
+    if (tag === ((field << 3) | 2)) found.push(reader.bytes())
+    else reader.skipType(tag & 7)
   }
-  throw new Error(`there is no field ${String(field)}`)
+  return found
 }

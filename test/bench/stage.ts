@@ -20,7 +20,7 @@ export class Stage {
   readonly changes: DirectChanges
   readonly #folder: string
   #next = 1
-  #lastResponse: Buffer = Buffer.alloc(0)
+  #assigned = 0
 
   private constructor(plan: Plan, gateway: BenchGateway, changes: DirectChanges, folder: string) {
     this.plan = plan
@@ -44,8 +44,9 @@ export class Stage {
   async change(count: number, perSecond: number): Promise<Summary> {
     const first = this.#next
     this.#next += count
-    const open = new Map<string, { readonly seen: number[]; acceptedAt: number }>()
+    const open = new Map<string, { readonly seen: number[]; isSeen: boolean; acceptedAt: number }>()
     const samples: number[] = []
+    const responses = new Set<Buffer>()
     const settle = (change: { readonly seen: number[]; readonly acceptedAt: number }): void => {
       if (change.acceptedAt > 0) for (const at of change.seen.splice(0)) samples.push(at - change.acceptedAt)
     }
@@ -53,14 +54,15 @@ export class Stage {
       for (const address of changesIn(response)) {
         const change = open.get(address)
         if (change === undefined) continue
+        if (!change.isSeen) responses.add(response)
+        change.isSeen = true
         change.seen.push(at)
         settle(change)
       }
-      this.#lastResponse = response
     })
     await paced(count, perSecond, index => {
       const number = first + index
-      const change = { seen: [], acceptedAt: 0 }
+      const change = { seen: [], isSeen: false, acceptedAt: 0 }
       open.set(changedAddress(number), change)
       void this.changes.change(number, number % this.plan.services).then(acceptedAt => {
         change.acceptedAt = acceptedAt
@@ -71,7 +73,13 @@ export class Stage {
     for (const deadline = performance.now() + 30_000; samples.length < wanted && performance.now() < deadline; ) await sleep(20)
     this.fleet.watch(() => undefined)
     if (samples.length < wanted) throw new Error(`${String(wanted - samples.length)} of ${String(wanted)} changes did not arrive`)
+    this.#assigned = [...responses].reduce((sum, response) => sum + assignmentBytes(response), 0) / count
     return summarise(samples)
+  }
+
+  /** The same, except that the source drops each change as soon as it is made: what the source itself costs. */
+  drop(count: number, perSecond: number): Promise<void> {
+    return paced(count, perSecond, index => void this.changes.change(this.#next + index, index % this.plan.services, true))
   }
 
   async close(): Promise<void> {
@@ -81,9 +89,9 @@ export class Stage {
     await rm(this.#folder, { recursive: true, force: true })
   }
 
-  /** Of the last assignment that a change brought. */
+  /** Bytes of assignments to one client, of each of the changes measured last. */
   get assignmentBytes(): number {
-    return assignmentBytes(this.#lastResponse)
+    return this.#assigned
   }
 
   /** Resident MB after a full collection. */

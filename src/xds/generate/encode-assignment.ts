@@ -1,5 +1,5 @@
 import type { Locality } from '../../model/endpoint.ts'
-import { sizeOfBytes, sizeOfVarint, writeHead, writeText } from '../wire.ts'
+import { sizeOfBytes, sizeOfVarint, writeHead, writeText } from '../wire-bytes.ts'
 
 /** One endpoint as EDS tells it. `address` is an IP address, so it is ASCII; `status` is the number of Envoy's HealthStatus; `weight` ≥ 1. */
 export interface LbEndpoint {
