@@ -7,7 +7,7 @@ import { serviceKey, splitServiceKey } from '../../src/model/service-key.ts'
 import type { PoolView } from '../../src/table/reader.ts'
 import { envoyPath } from '../tools/envoy.ts'
 import { startEnvoy } from '../tools/envoy-process.ts'
-import { type BackendAnswer, startBackends, stopBackends } from '../tools/http-backend.ts'
+import { type BackendAnswer, startBackends } from '../tools/http-backend.ts'
 import { freePort, freePorts, type Teardown, temporaryFolder } from '../tools/local.ts'
 import { runToEnd } from '../tools/process.ts'
 import { endpoint, poolOf, specOf } from '../xds/generate/pools.ts'
@@ -97,9 +97,7 @@ t.test('Envoy accepts every shape we generate, by reference over ADS and at rest
 })
 
 t.test('a real Envoy routes by it', async t => {
-  const [one, two, bad, slow] = await startBackends(4)
-  if (one === undefined || two === undefined || bad === undefined || slow === undefined) throw new Error('no backends')
-  t.teardown(() => stopBackends([one, two, bad, slow]))
+  const [one, two, bad, slow] = await startBackends(t, 4)
   slow.delayMs = 3000
   const [insecure = 0, secure = 0, behind = 0, adminPort = 0] = await freePorts(4)
   const listeners = [

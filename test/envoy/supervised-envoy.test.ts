@@ -3,7 +3,7 @@ import t from 'tap'
 import { systemClock } from '../../src/discovery/system-clock.ts'
 import { EnvoySupervisor } from '../../src/envoy/supervisor.ts'
 import { envoyPath } from '../tools/envoy.ts'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { freePort } from '../tools/local.ts'
 import { eventually } from '../tools/process.ts'
 import { forward, listener, staticCluster, tableOf } from '../xds/generate/tables.ts'
@@ -17,9 +17,7 @@ function send(url: string, agent: Agent): Promise<IncomingMessage> {
 }
 
 t.test('a real Envoy is restarted when it dies, and loses no request when it is stopped', async t => {
-  const [backend] = await startBackends(1)
-  if (backend === undefined) throw new Error('no backend')
-  t.teardown(() => stopBackends([backend]))
+  const [backend] = await startBackends(t, 1)
   const [port, adminPort] = [await freePort(), await freePort()]
   const table = tableOf([forward('/', 'a')], [staticCluster('a', '127.0.0.1', backend.port)], [listener({ address: '127.0.0.1', port })])
   const complaints: string[] = []

@@ -1,7 +1,7 @@
 import { readdir, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
-import { type Backend, startBackends, stopBackends } from '../tools/http-backend.ts'
+import t from 'tap'
+import { startBackends } from '../tools/http-backend.ts'
 import { type Load, startLoad } from '../tools/load.ts'
 import { eventually } from '../tools/process.ts'
 import { mappingObject, type Stage, startStage, vmService } from './stage.ts'
@@ -27,13 +27,6 @@ interface Sources {
   }[]
 }
 
-async function twoBackends(t: Test): Promise<readonly [Backend, Backend]> {
-  const [one, two] = await startBackends(2)
-  if (one === undefined || two === undefined) throw new Error('no backends')
-  t.teardown(() => stopBackends([one, two]))
-  return [one, two]
-}
-
 /** Requests go on throughout, and none of them may fail. */
 async function served(stage: Stage): Promise<Load> {
   await stage.answers('/web/', answer => answer.status === 200)
@@ -49,8 +42,8 @@ async function sourceOf(stage: Stage, name: string): Promise<Sources['items'][nu
 }
 
 t.test('manifests: what is malformed is named with its place; the rest, and the last good version, are served', async t => {
-  const [one, two] = await twoBackends(t)
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const [one, two] = await startBackends(t, 2)
+  const stage = await startStage(t)
   await stage.registerVm('vm-1', [vmService('web', one.port)])
   await stage.registerVm('vm-2', [vmService('other', two.port)])
   await stage.manifests('web', [mappingObject('web', { prefix: '/web/', service: 'web' })])
@@ -99,7 +92,7 @@ t.test('manifests: what is malformed is named with its place; the rest, and the 
 })
 
 t.test('endpoints.yaml: an invalid edit keeps the last good content; a refused address is named, its neighbours are taken', async t => {
-  const [one, two] = await twoBackends(t)
+  const [one, two] = await startBackends(t, 2)
   const endpoints = (...lines: readonly string[]): string => `services:\n${lines.map(line => `  - ${line}\n`).join('')}`
   const web = (port: number): string => `{ name: web, endpoints: [{ address: 127.0.0.1, port: ${String(port)} }] }`
   const stage = await startStage(t, {
@@ -137,8 +130,8 @@ t.test('endpoints.yaml: an invalid edit keeps the last good content; a refused a
 })
 
 t.test('agents and admin: bodies that are too large, malformed or outdated are refused with a code, and change nothing', async t => {
-  const [one] = await twoBackends(t)
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const [one] = await startBackends(t, 2)
+  const stage = await startStage(t)
   const { epoch } = await stage.registerVm('vm-1', [vmService('web', one.port)])
   await stage.manifests('web', [mappingObject('web', { prefix: '/web/', service: 'web' })])
   const load = await served(stage)
@@ -172,9 +165,8 @@ t.test('agents and admin: bodies that are too large, malformed or outdated are r
 })
 
 t.test('a truncated state database is moved aside and reported; the start goes on, and agents register anew', async t => {
-  const [one] = await twoBackends(t)
+  const [one] = await startBackends(t, 2)
   const stage = await startStage(t, {
-    sources: [{ name: 'vms', type: 'vm' }],
     settings: { state: { path: './state' } },
   })
   const database = join(stage.folder, 'state', 'vms', 'leases.db')

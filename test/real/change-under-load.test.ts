@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { type Backend, startBackends, stopBackends } from '../tools/http-backend.ts'
+import { type Backend, startBackends } from '../tools/http-backend.ts'
 import { type Load, startLoad } from '../tools/load.ts'
 import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
@@ -11,8 +11,8 @@ const perRound = 10
 
 for (const protocol of ['delta', 'sotw'] as const) {
   t.test(`no request fails while routes and clusters come, move and go (${protocol}; xds.md O2, O3)`, async t => {
-    const [one, two] = await someBackends(t)
-    const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }], protocol })
+    const [one, two] = await startBackends(t, 3)
+    const stage = await startStage(t, { protocol })
     // An address and port belong to one agent at a time, which may offer any number of services there.
     const offered = new Map<Backend, ReturnType<typeof vmService>[]>([
       [one, [vmService('steady', one.port), vmService('s-0', one.port)]],
@@ -56,8 +56,8 @@ for (const protocol of ['delta', 'sotw'] as const) {
   })
 
   t.test(`no request fails while endpoints come, drain, move and go (${protocol})`, async t => {
-    const [fixed, left, right] = await someBackends(t)
-    const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }], protocol })
+    const [fixed, left, right] = await startBackends(t, 3)
+    const stage = await startStage(t, { protocol })
     await stage.registerVm('fixed', [vmService('pool', fixed.port)])
     await stage.registerVm('mover', [vmService('lone', left.port)])
     await stage.manifests('web', [
@@ -68,8 +68,7 @@ for (const protocol of ['delta', 'sotw'] as const) {
     await stage.answers('/lone/', answer => answer.status === 200)
     const loads = loadOn(stage, ['/pool/', '/lone/'])
     for (let round = 1; round <= rounds; round++) {
-      const [guest] = await startBackends(1, { name: `guest-${String(round)}` })
-      if (guest === undefined) throw new Error('no backend')
+      const [guest] = await startBackends(t, 1, { name: `guest-${String(round)}` })
       const to = round % 2 === 0 ? left : right
       try {
         await stage.registerVm('mover', [vmService('lone', to.port)])
@@ -91,13 +90,6 @@ for (const protocol of ['delta', 'sotw'] as const) {
     await stage.synced()
     await nothingFailed(t, loads)
   })
-}
-
-async function someBackends(t: Test): Promise<readonly [Backend, Backend, Backend]> {
-  const [one, two, three] = await startBackends(3)
-  if (one === undefined || two === undefined || three === undefined) throw new Error('no backends')
-  t.teardown(() => stopBackends([one, two, three]))
-  return [one, two, three]
 }
 
 function loadOn(stage: Stage, paths: readonly string[]): readonly Load[] {

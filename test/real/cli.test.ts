@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type Backend, startBackends, stopBackends } from '../tools/http-backend.ts'
+import { type Backend, startBackends } from '../tools/http-backend.ts'
 import { freePort } from '../tools/local.ts'
 import { runToEnd } from '../tools/process.ts'
 import { repository } from '../tools/repository.ts'
@@ -19,10 +19,8 @@ async function isthmus(...args: readonly string[]): Promise<Ran> {
 }
 
 async function running(t: Test): Promise<{ stage: Stage; backend: Backend; ask: (...args: readonly string[]) => Promise<Ran> }> {
-  const [backend] = await startBackends(1)
-  if (backend === undefined) throw new Error('no backend')
-  t.teardown(() => backend.stop())
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const [backend] = await startBackends(t, 1)
+  const stage = await startStage(t)
   await stage.registerVm('vm-1', [vmService('web', backend.port), vmService('idle', backend.port, { health: 'unhealthy' })])
   await stage.manifests('web', [
     mappingObject('web', { prefix: '/web/', service: 'web', timeout_ms: 1234 }),
@@ -128,5 +126,5 @@ t.test('validate and translate read the files that the gateway reads, and find t
   t.match(JSON.parse(sound.out), { items: [{ state: 'accepted' }, { state: 'accepted' }, { state: 'accepted' }], problems: [] })
   t.match(await isthmus('validate', '-f', join(stage.folder, 'none')), { code: 2, err: /none/ })
   t.match(await isthmus('validate'), { code: 2, err: /-f/ })
-  await stopBackends([backend])
+  await backend.stop()
 })

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { runToEnd } from '../tools/process.ts'
 import { repository } from '../tools/repository.ts'
 import { mappingObject, startStage, vmService } from './stage.ts'
@@ -11,10 +11,8 @@ const of = (namespace: string, name: string, spec: Readonly<Record<string, unkno
 })
 
 t.test('objects and routes name collisions between teams, unreachable routes and fields without effect (API and commands)', async t => {
-  const [web] = await startBackends(1)
-  if (web === undefined) throw new Error('no backend')
-  t.teardown(() => stopBackends([web]))
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const [web] = await startBackends(t, 1)
+  const stage = await startStage(t)
   await stage.registerVm('vm-1', [vmService('web', web.port)])
   await stage.manifests('routes', [
     of('red', 'shop', { prefix: '/shop/', service: 'web.default' }),

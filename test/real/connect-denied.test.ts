@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { consulPath } from '../tools/consul.ts'
 import { startConsul } from '../tools/consul-agent.ts'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { freePort, temporaryFolder } from '../tools/local.ts'
 import { eventually, startProcess } from '../tools/process.ts'
 import { get } from './get.ts'
@@ -19,9 +19,7 @@ t.test('Consul Connect with ACLs: a token without rights and intentions that den
   const tokens = { initial_management: root, agent: root, default: root }
   const consul = await startConsul({ config: { acl: { enabled: true, default_policy: 'deny', tokens } } })
   t.teardown(() => consul.stop())
-  const [behind] = await startBackends(1)
-  if (behind === undefined) throw new Error('no backend')
-  t.teardown(() => stopBackends([behind]))
+  const [behind] = await startBackends(t, 1)
   const port = await freePort()
   const Connect = { SidecarService: { Address: '127.0.0.1', Port: port } }
   await consul.register({ name: 'web', id: 'web-1', address: '127.0.0.1', port: behind.port, extra: { Connect } })

@@ -3,7 +3,7 @@ import { createServer as createTcpServer } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import t from 'tap'
 import { type ConsulAgent, startConsul } from '../tools/consul-agent.ts'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { startLoad } from '../tools/load.ts'
 import type { Teardown } from '../tools/local.ts'
 import { eventually } from '../tools/process.ts'
@@ -82,15 +82,14 @@ t.test(
   async t => {
     const consul = await startConsul()
     t.teardown(() => consul.stop())
-    const backends = await startBackends(2)
-    t.teardown(() => stopBackends(backends))
+    const backends = await startBackends(t, 2)
     const [behind, vm] = backends
     const web = await startSidecar(t, consul, 'web')
     // It shows a certificate of another service than it was registered for.
     const impostor = await startSidecar(t, consul, 'web')
-    await consul.register({ name: 'web', id: 'web-1', address: '127.0.0.1', port: behind?.port ?? 0 })
+    await consul.register({ name: 'web', id: 'web-1', address: '127.0.0.1', port: behind.port })
     await registerSidecar(consul, 'web', web.port)
-    await consul.register({ name: 'bank', id: 'bank-1', address: '127.0.0.1', port: behind?.port ?? 0 })
+    await consul.register({ name: 'bank', id: 'bank-1', address: '127.0.0.1', port: behind.port })
     await registerSidecar(consul, 'bank', impostor.port)
     const stage = await startStage(t, {
       sources: [
@@ -98,7 +97,7 @@ t.test(
         { name: 'vms', type: 'vm' },
       ],
     })
-    await stage.registerVm('vm-1', [vmService('web', vm?.port ?? 0)])
+    await stage.registerVm('vm-1', [vmService('web', vm.port)])
     await stage.manifests('web', [
       mappingObject('web', { prefix: '/web/', service: 'web' }),
       mappingObject('bank', { prefix: '/bank/', service: 'bank' }),
@@ -115,7 +114,7 @@ t.test(
 
     // An instance gets its sidecar while it is in use.
     const late = await startSidecar(t, consul, 'late')
-    await consul.register({ name: 'late', id: 'late-1', address: '127.0.0.1', port: behind?.port ?? 0 })
+    await consul.register({ name: 'late', id: 'late-1', address: '127.0.0.1', port: behind.port })
     await stage.manifests('late', [mappingObject('late', { prefix: '/late/', service: 'late' })])
     await stage.answers('/late/', answer => answer.body.includes('backend-1'))
     const change = startLoad({ url: `${stage.url}/late/`, concurrency: 2, requestsPerSecond: 60 })

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
 import { mappingObject, startStage, vmService } from './stage.ts'
@@ -15,11 +15,9 @@ const annotated = (name: string, spec: Readonly<Record<string, unknown>>, annota
 })
 
 t.test('error_response_overrides: answers of upstreams and of Envoy itself, by Module and Mapping (emissary-resources.md 11)', async t => {
-  const [ill] = await startBackends(1)
-  if (ill === undefined) throw new Error('no backend')
-  t.teardown(() => stopBackends([ill]))
+  const [ill] = await startBackends(t, 1)
   ill.status = 503
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const stage = await startStage(t)
   await stage.registerVm('vm-1', [vmService('ill', ill.port)])
   await stage.file('sorry.html', '<p>sorry: %RESPONSE_CODE%</p>')
   const sorry = { on_status_code: 503, body: { text_format: 'sorry: %RESPONSE_CODE%' } }
@@ -80,10 +78,8 @@ t.test('error_response_overrides: answers of upstreams and of Envoy itself, by M
 })
 
 t.test('isthmus.dev/local-rate-limit: each Envoy counts for itself; a limit that means nothing refuses its Mapping', async t => {
-  const [web] = await startBackends(1)
-  if (web === undefined) throw new Error('no backend')
-  t.teardown(() => stopBackends([web]))
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const [web] = await startBackends(t, 1)
+  const stage = await startStage(t)
   await stage.registerVm('vm-1', [vmService('web', web.port)])
   const limit = 'isthmus.dev/local-rate-limit'
   await stage.manifests('routes', [

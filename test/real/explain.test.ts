@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { startConsul } from '../tools/consul-agent.ts'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { startMeddlingProxy } from '../tools/meddling-proxy.ts'
 import { eventually } from '../tools/process.ts'
 import { mappingObject, startStage, vmService } from './stage.ts'
@@ -15,8 +15,7 @@ interface Explained {
 
 /** Issue 5, item 7, with what real sources say: Consul, agents and a file. */
 t.test('why an endpoint is there or not, by real sources: a check, a guard, an override, rules of addresses', async t => {
-  const backends = await startBackends(3)
-  t.teardown(() => stopBackends(backends))
+  const backends = await startBackends(t, 3)
   const [first = 0, second = 0, third = 0] = backends.map(one => one.port)
   const consul = await startConsul()
   t.teardown(() => consul.stop())

@@ -50,7 +50,7 @@ async function clusters(stage: Stage, service: string): Promise<readonly string[
 for (const kind of everyKind) {
   t.test(`a proxyless client (${kind}) dials pools and hostnames, and follows them (interface.md, xds.md 1.6)`, async t => {
     const [first, second, third] = [await backend(t, 'first'), await backend(t, 'second'), await backend(t, 'third')]
-    const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+    const stage = await startStage(t)
     await stage.registerVm('vm-1', [vmService('web', first.port)])
     await stage.registerVm('vm-2', [vmService('api', third.port)])
     await stage.manifests('api', [
@@ -115,7 +115,7 @@ for (const kind of everyKind) {
 for (const kind of everyKind) {
   t.test(`a proxyless client (${kind}) splits by weight, and fails over when the first member of a pool is ill`, async t => {
     const [first, second] = [await backend(t, 'first'), await backend(t, 'second')]
-    const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+    const stage = await startStage(t)
     const register = (health: string) =>
       Promise.all([
         stage.registerVm('vm-1', [vmService('old', first.port), vmService('shaky', first.port, { health })]),

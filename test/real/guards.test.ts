@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { type ConsulAgent, startConsul } from '../tools/consul-agent.ts'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { startLoad } from '../tools/load.ts'
 import { startMeddlingProxy } from '../tools/meddling-proxy.ts'
 import { eventually } from '../tools/process.ts'
@@ -25,12 +25,6 @@ const endpointsOf = async (stage: Stage): Promise<Endpoints['items']> =>
   (await stage.api<Endpoints>('/api/v1/services/default/web/endpoints')).items
 const release = (stage: Stage) => fetch(`${stage.adminUrl}/api/v1/sources/dc1/release-guard`, { method: 'POST' })
 
-async function backendsFor(t: Test, count: number) {
-  const backends = await startBackends(count)
-  t.teardown(() => stopBackends(backends))
-  return backends
-}
-
 async function consulFor(t: Test, options: Parameters<typeof startConsul>[0] = {}): Promise<ConsulAgent> {
   const consul = await startConsul(options)
   t.teardown(() => consul.stop())
@@ -43,7 +37,7 @@ const mapping = mappingObject('web', { prefix: '/web/', service: 'web' })
 t.test(
   'a Consul that lies by being empty is not believed: endpoints are held under load, and come back (discovery.md 2.2, 5.3)',
   async t => {
-    const backends = await backendsFor(t, 4)
+    const backends = await startBackends(t, 4)
     const consul = await consulFor(t)
     for (const [index, { port }] of backends.entries()) await consul.register(web(index, port))
     const proxy = await startMeddlingProxy(consul.url)
@@ -84,7 +78,7 @@ t.test(
 )
 
 t.test('whoever deregisters all instances is believed at once: no guard holds them (discovery.md 5.3)', async t => {
-  const backends = await backendsFor(t, 5)
+  const backends = await startBackends(t, 5)
   const consul = await consulFor(t)
   for (const [index, { port }] of backends.entries()) await consul.register(web(index, port))
   const stage = await startStage(t, { sources: [{ name: 'dc1', type: 'consul', address: consul.url }] })
@@ -100,10 +94,10 @@ t.test('whoever deregisters all instances is believed at once: no guard holds th
 t.test(
   'with all sources down the gateway starts from what it knew, and an Envoy that has nothing is served (discovery.md 5.7, 5.8)',
   async t => {
-    const [one, two] = await backendsFor(t, 2)
+    const [one, two] = await startBackends(t, 2)
     const consul = await consulFor(t)
-    await consul.register(web(1, one?.port ?? 0))
-    await consul.register(web(2, two?.port ?? 0))
+    await consul.register(web(1, one.port))
+    await consul.register(web(2, two.port))
     const stage = await startStage(t, {
       sources: [
         { name: 'dc1', type: 'consul', address: consul.url },
@@ -126,7 +120,7 @@ t.test(
     t.ok((await endpointsOf(stage)).every(({ presence, reasons }) => presence === 'suspect' && reasons[0]?.code === 'last-known-good'))
     // Consul's dev agent comes back empty: what it lost is held, what registers again is live.
     await consul.restart()
-    await consul.register(web(1, one?.port ?? 0))
+    await consul.register(web(1, one.port))
     await eventually('one is confirmed', async () => (await endpointsOf(stage)).some(({ presence }) => presence === 'live'))
   },
 )

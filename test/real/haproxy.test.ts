@@ -114,7 +114,7 @@ async function begin(t: Test): Promise<Site> {
     return child
   }
   for (const box of [1, 2]) {
-    const backend = await startBackend(`box-${String(box)}`, { address: `10.77.1.${String(box)}` })
+    const backend = await startBackend(t, `box-${String(box)}`, { address: `10.77.1.${String(box)}` })
     t.teardown(() => backend.stop())
     const endpoints = [{ address: backend.address, port: backend.port }]
     await writeFile(

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { request } from 'node:https'
 import t from 'tap'
 import { startEnvoy } from '../tools/envoy-process.ts'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { freePorts, temporaryFolder } from '../tools/local.ts'
 import { eventually } from '../tools/process.ts'
 import { type CertificateFiles, makeAuthority, makeCertificate } from '../xds/certificates.ts'
@@ -61,10 +61,8 @@ t.test('HTTP/3: a Listener of UDP by SNI, told of by alt-svc, with renewed certi
   const folder = await temporaryFolder(t)
   const authority = await makeAuthority(folder, 'authority')
   const files = await makeCertificate(folder, 'server', authority, ['a.example', 'b.example', 'safe.example'])
-  const [backend] = await startBackends(1)
-  if (backend === undefined) throw new Error('no backend')
-  t.teardown(() => stopBackends([backend]))
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const [backend] = await startBackends(t, 1)
+  const stage = await startStage(t)
   await stage.registerVm('vm-1', [vmService('web', backend.port)])
   const [port = 0, admin = 0, http = 0, other = 0] = await freePorts(4)
   const binding = { securityModel: 'XFP', hostBinding: { namespace: { from: 'ALL' } } }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { get } from './get.ts'
 import { startStage, vmService } from './stage.ts'
 
@@ -10,9 +10,8 @@ const path = (pathType: string, value: string, name: string): object => ({
 })
 
 t.test('an Ingress from a file is served as its specification says', async t => {
-  const backends = await startBackends(3)
-  t.teardown(() => stopBackends(backends))
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const backends = await startBackends(t, 3)
+  const stage = await startStage(t)
   for (const [index, name] of ['a', 'b', 'c'].entries())
     await stage.registerVm(`vm-${name}`, [vmService(name, backends[index]?.port ?? 0, { namespace: 'shop' })])
   await stage.manifests('ingress', [

@@ -24,7 +24,7 @@ interface SourceBody {
 /** Starts one with a route `/NAME/` for each of the services. */
 export async function startKubeStage(
   t: Teardown,
-  sources: StageOptions['sources'],
+  sources: Required<StageOptions>['sources'],
   services: readonly string[],
   settings: StageOptions['settings'] = {},
 ): Promise<KubeStage> {

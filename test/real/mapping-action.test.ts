@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type Backend, startBackends, stopBackends } from '../tools/http-backend.ts'
+import { type Backend, startBackends } from '../tools/http-backend.ts'
 import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
 import { mappingObject, type Stage, startStage, vmService } from './stage.ts'
@@ -22,10 +22,9 @@ async function ask(stage: Stage, path: string, init: RequestInit = {}): Promise<
 }
 
 t.test('Mapping: what becomes of requests and answers (emissary-resources.md 1.3)', async t => {
-  const backends = await startBackends(3)
-  t.teardown(() => stopBackends(backends))
+  const backends = await startBackends(t, 3)
   const [a, b, mirror] = backends as [Backend, Backend, Backend]
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const stage = await startStage(t)
   await stage.registerVm('vm-1', [vmService('a', a.port), vmService('b', b.port), vmService('mirror', mirror.port)])
   const map = (name: string, spec: Readonly<Record<string, unknown>>): object =>
     mappingObject(name, { prefix: `/${name}/`, service: 'a', ...spec })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type BackendAnswer, startBackends, stopBackends } from '../tools/http-backend.ts'
+import { type BackendAnswer, startBackends } from '../tools/http-backend.ts'
 import { get } from './get.ts'
 import { hostObject, mappingObject, startStage, vmService } from './stage.ts'
 
@@ -10,10 +10,8 @@ const mapping = (name: string, spec: Readonly<Record<string, unknown>>, labels: 
 })
 
 t.test('Mapping: every matcher that routing.test.ts has not (emissary-resources.md 1.1)', async t => {
-  const [web] = await startBackends(1)
-  if (web === undefined) throw new Error('no backend')
-  t.teardown(() => stopBackends([web]))
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const [web] = await startBackends(t, 1)
+  const stage = await startStage(t)
   await stage.registerVm('vm-1', [vmService('web', web.port)])
   const long = `/${'x'.repeat(4_999)}`
   await stage.manifests('base', [

@@ -2,17 +2,15 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import { type Backend, startBackends, stopBackends } from '../tools/http-backend.ts'
+import { type Backend, startBackends } from '../tools/http-backend.ts'
 import type { Teardown } from '../tools/local.ts'
 import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
 import { mappingObject, type Stage, startStage, vmService } from './stage.ts'
 
 async function twoServices(t: Teardown): Promise<{ readonly stage: Stage; readonly a: Backend; readonly b: Backend }> {
-  const [a, b] = await startBackends(2)
-  if (a === undefined || b === undefined) throw new Error('no backends')
-  t.teardown(() => stopBackends([a, b]))
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const [a, b] = await startBackends(t, 2)
+  const stage = await startStage(t)
   await stage.registerVm('vm-a', [vmService('a', a.port)])
   await stage.registerVm('vm-b', [vmService('b', b.port)])
   return { stage, a, b }
@@ -33,7 +31,7 @@ t.test('time-outs and retries: which attempt, how long', async t => {
     flaky.closeAllConnections()
     flaky.close()
   })
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const stage = await startStage(t)
   await stage.registerVm('vm-1', [vmService('flaky', (flaky.address() as AddressInfo).port)])
   await stage.manifests('routes', [
     mappingObject('thrice', { prefix: '/thrice/', service: 'flaky', retry_policy: { retry_on: '5xx', num_retries: 2 } }),

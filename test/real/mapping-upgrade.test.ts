@@ -18,7 +18,7 @@ t.test('Mapping: allow_upgrade and use_websocket let WebSockets through, and onl
     server.closeAllConnections()
     server.close()
   })
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const stage = await startStage(t)
   await stage.registerVm('vm-ws', [vmService('ws', (server.address() as AddressInfo).port)])
   await stage.manifests('routes', [
     mappingObject('open', { prefix: '/open/', service: 'ws', allow_upgrade: ['websocket'] }),

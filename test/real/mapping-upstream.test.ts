@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, credentials, Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js'
 import t, { type Test } from 'tap'
-import { type Backend, type BackendAnswer, startBackends, stopBackends } from '../tools/http-backend.ts'
+import { type Backend, type BackendAnswer, startBackends } from '../tools/http-backend.ts'
 import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
 import { keepaliveSeconds } from './keepalive.ts'
@@ -9,17 +9,16 @@ import { mappingObject, type Stage, startStage, vmService } from './stage.ts'
 
 const instanceOf = (body: string): string => (JSON.parse(body) as BackendAnswer).instance
 
-/** A stage whose service `web` has that many instances. */
-async function begin(t: Test, count: number): Promise<{ readonly stage: Stage; readonly backends: readonly Backend[] }> {
-  const backends = await startBackends(count)
-  t.teardown(() => stopBackends(backends))
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+/** A stage whose service `web` has these instances. */
+async function begin(t: Test, backends: readonly Backend[]): Promise<Stage> {
+  const stage = await startStage(t)
   for (const { instance, port } of backends) await stage.registerVm(instance, [vmService('web', port)])
-  return { stage, backends }
+  return stage
 }
 
 t.test('load_balancer: stickiness by cookie and by address, and least_request (emissary-resources.md 10)', async t => {
-  const { stage, backends } = await begin(t, 4)
+  const backends = await startBackends(t, 4)
+  const stage = await begin(t, backends)
   await stage.manifests('routes', [
     mappingObject('cookie', {
       prefix: '/cookie/',
@@ -46,7 +45,6 @@ t.test('load_balancer: stickiness by cookie and by address, and least_request (e
   t.equal((await all('/address/')).size, 1)
 
   const [slow] = backends
-  if (slow === undefined) throw new Error('no backend')
   slow.delayMs = 2_000
   const before = slow.requests
   const sent: Promise<unknown>[] = []
@@ -59,7 +57,8 @@ t.test('load_balancer: stickiness by cookie and by address, and least_request (e
 })
 
 t.test('connections to upstreams: idle and life time, keepalive; names and tags of clusters (emissary-resources.md 1.2)', async t => {
-  const { stage, backends } = await begin(t, 4)
+  const backends = await startBackends(t, 4)
+  const stage = await begin(t, backends)
   const names = ['idle', 'aged', 'kept', 'alive'] as const
   for (const [index, name] of names.entries()) await stage.registerVm(`own-${name}`, [vmService(name, backends[index]?.port ?? 0)])
   await stage.manifests('routes', [
@@ -73,16 +72,17 @@ t.test('connections to upstreams: idle and life time, keepalive; names and tags 
   const open = (index: number) => backends[index]?.connections()
   await eventually('the idle one and the old one are closed', async () => (await open(0)) === 0 && (await open(1)) === 0)
   t.ok(((await open(2)) ?? 0) > 0, 'others stay')
-  const [seconds = 0] = await keepaliveSeconds(backends[3]?.port ?? 0)
+  const [seconds = 0] = await keepaliveSeconds(backends[3].port)
   t.ok(seconds > 0 && seconds <= 77, `the next probe is in ${String(seconds)} s`)
-  t.same(await keepaliveSeconds(backends[2]?.port ?? 0), [])
+  t.same(await keepaliveSeconds(backends[2].port), [])
   t.ok((await stage.envoy.clusters()).cluster_statuses?.some(({ name }) => name.startsWith('team-a|default/kept')))
   t.equal((await stage.envoy.stats('^cluster.kept_by_name.upstream_rq_total$')).values().next().value, 1)
 })
 
 t.test('upstreams found by DNS: kinds and families (emissary-resources.md 1.2)', async t => {
-  const { stage, backends } = await begin(t, 1)
-  const service = `localhost:${String(backends[0]?.port ?? 0)}`
+  const backends = await startBackends(t, 1)
+  const stage = await begin(t, backends)
+  const service = `localhost:${String(backends[0].port)}`
   await stage.manifests('routes', [
     mappingObject('strict', { prefix: '/strict/', service }),
     mappingObject('logical', { prefix: '/logical/', service, dns_type: 'logical_dns', respect_dns_ttl: true }),
@@ -127,7 +127,7 @@ async function startHealthy(t: Test, name: string, serving: boolean): Promise<nu
 }
 
 t.test('grpc: calls and streams; health checks by gRPC take those out that do not serve (emissary-resources.md 1.2)', async t => {
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const stage = await startStage(t)
   await stage.registerVm('vm-1', [vmService('echo', await startHealthy(t, 'well', true))])
   await stage.registerVm('vm-2', [vmService('echo', await startHealthy(t, 'ill', false))])
   const check = {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { startEnvoyServices } from '../tools/envoy-services.ts'
-import { type BackendAnswer, startBackends, stopBackends } from '../tools/http-backend.ts'
+import { type BackendAnswer, startBackends } from '../tools/http-backend.ts'
 import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
 import { keepaliveSeconds } from './keepalive.ts'
@@ -20,10 +20,8 @@ const object = (kind: string, name: string, spec: object): object => ({
 })
 
 t.test('Module: defaults of Mappings, beside Mappings with a word of their own', async t => {
-  const backends = await startBackends(4)
-  t.teardown(() => stopBackends(backends))
+  const backends = await startBackends(t, 4)
   const [one, two, slow, own] = backends
-  if (one === undefined || two === undefined || slow === undefined || own === undefined) throw new Error('no backends')
   const asked: Descriptors[] = []
   const limits = await startEnvoyServices({
     shouldRateLimit: request => {
@@ -32,7 +30,7 @@ t.test('Module: defaults of Mappings, beside Mappings with a word of their own',
     },
   })
   t.teardown(() => limits.stop())
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const stage = await startStage(t)
   await stage.registerVm('vm-1', [
     ...[vmService('web', one.port), vmService('slow', slow.port), vmService('own', own.port), vmService('limits', limits.port)],
   ])

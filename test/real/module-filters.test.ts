@@ -28,7 +28,7 @@ async function begin(t: Test): Promise<{ stage: Stage; set: (config: object) => 
     web.close()
   })
   t.teardown(() => echo.stop())
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const stage = await startStage(t)
   await stage.registerVm('vm-1', [vmService('web', (web.address() as AddressInfo).port), vmService('echo', echo.port)])
   await stage.manifests('web', [
     mappingObject('web', { prefix: '/web/', service: 'web' }),

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { connect, constants } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
 import { exchange } from './raw.ts'
@@ -26,7 +26,7 @@ async function begin(t: Test): Promise<{ stage: Stage; set: (config: object) => 
     server.closeAllConnections()
     server.close()
   })
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const stage = await startStage(t)
   await stage.registerVm('vm-1', [vmService('web', (server.address() as AddressInfo).port)])
   await stage.manifests('web', [mappingObject('web', { prefix: '/web/', service: 'web' })])
   let turn = 0
@@ -196,9 +196,7 @@ t.test('Module: who may come in, by connection and by X-Forwarded-For (emissary-
 })
 
 t.test('Module: defaults of Mappings: time-out, retries, resolver (emissary-resources.md 6)', async t => {
-  const [slow, ill] = await startBackends(2)
-  if (slow === undefined || ill === undefined) throw new Error('no backends')
-  t.teardown(() => stopBackends([slow, ill]))
+  const [slow, ill] = await startBackends(t, 2)
   slow.delayMs = 2_000
   ill.status = 503
   const { stage, set } = await begin(t)

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { eventually, runToEnd } from '../tools/process.ts'
 import { repository } from '../tools/repository.ts'
 import { listenerObject, mappingObject, startStage, vmService } from './stage.ts'
@@ -25,10 +25,9 @@ for (const protocol of ['delta', 'sotw'] as const) {
     await once(squatter, 'listening')
     t.teardown(() => squatter.close())
     const taken = (squatter.address() as AddressInfo).port
-    const backends = await startBackends(2)
-    t.teardown(() => stopBackends(backends))
-    const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }], protocol })
-    await stage.registerVm('vm-1', [vmService('web', backends[0]?.port ?? 0)])
+    const backends = await startBackends(t, 2)
+    const stage = await startStage(t, { protocol })
+    await stage.registerVm('vm-1', [vmService('web', backends[0].port)])
     await stage.manifests('web', [mappingObject('web', { prefix: '/web/', service: 'web' })])
     await stage.answers('/web/', answer => answer.body.includes('backend-1'))
 
@@ -43,7 +42,7 @@ for (const protocol of ['delta', 'sotw'] as const) {
     t.match(rejections, [{ proxy: 'edge-1', resource: `listener listener-${String(taken)}`, text: /./ }], 'at the object that asked for it')
     t.same((await stage.api<ObjectBody>('/api/v1/objects/Listener/default/http')).rejections, [], 'and at no other')
 
-    await stage.registerVm('vm-1', [vmService('web', backends[1]?.port ?? 0)])
+    await stage.registerVm('vm-1', [vmService('web', backends[1].port)])
     await stage.answers('/web/', answer => answer.body.includes('backend-2'))
     await stage.manifests('more', [mappingObject('more', { prefix: '/more/', service: 'web' })])
     await stage.answers('/more/', answer => answer.status === 200)
@@ -55,10 +54,9 @@ for (const protocol of ['delta', 'sotw'] as const) {
 }
 
 t.test('a route configuration that Envoy refuses: the command names it, endpoints still move, and a mended Mapping ends it', async t => {
-  const backends = await startBackends(2)
-  t.teardown(() => stopBackends(backends))
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }], regexLimit: 100 })
-  await stage.registerVm('vm-1', [vmService('web', backends[0]?.port ?? 0)])
+  const backends = await startBackends(t, 2)
+  const stage = await startStage(t, { regexLimit: 100 })
+  await stage.registerVm('vm-1', [vmService('web', backends[0].port)])
   await stage.manifests('web', [mappingObject('web', { prefix: '/web/', service: 'web' })])
   await stage.answers('/web/', answer => answer.body.includes('backend-1'))
   // An Envoy with a bound of its own: right by our rules, but a larger program than it takes.
@@ -72,7 +70,7 @@ t.test('a route configuration that Envoy refuses: the command names it, endpoint
   t.match(objects.stdout, /Mapping +default +big +accepted +edge-1 rejects its route/)
   t.notMatch(objects.stdout, /Mapping +default +web +accepted +edge-1/, 'only the Mapping that differs from what Envoy has is named')
 
-  await stage.registerVm('vm-1', [vmService('web', backends[1]?.port ?? 0)])
+  await stage.registerVm('vm-1', [vmService('web', backends[1].port)])
   await stage.answers('/web/', answer => answer.body.includes('backend-2'))
   await stage.manifests('big', [mappingObject('big', { prefix: '/[a-z]+', prefix_regex: true, service: 'web' })])
   await stage.answers('/abc', answer => answer.status === 200)

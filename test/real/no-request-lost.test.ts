@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { connect } from 'node:tls'
 import t, { type Test } from 'tap'
 import type { EnvoyVersion } from '../tools/envoy.ts'
-import { type Backend, startBackends, stopBackends } from '../tools/http-backend.ts'
+import { type Backend, startBackends } from '../tools/http-backend.ts'
 import { type Load, startLoad } from '../tools/load.ts'
 import { freePort, temporaryFolder } from '../tools/local.ts'
 import { eventually } from '../tools/process.ts'
@@ -23,10 +23,8 @@ const combinations: readonly (readonly [EnvoyVersion, 'delta' | 'sotw'])[] = [
 
 for (const [envoyVersion, protocol] of combinations) {
   t.test(`Envoy ${envoyVersion}, ${protocol}: no request is lost (xds.md O2, O3, L7)`, async t => {
-    const [one, two] = await startBackends(2)
-    if (one === undefined || two === undefined) throw new Error('no backends')
-    t.teardown(() => stopBackends([one, two]))
-    const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }], protocol, envoyVersion, ownProcess: true, settings: kept })
+    const [one, two] = await startBackends(t, 2)
+    const stage = await startStage(t, { protocol, envoyVersion, ownProcess: true, settings: kept })
     await stage.registerVm('vm-1', [vmService('one', one.port)])
     await stage.registerVm('vm-2', [vmService('two', two.port)])
     await stage.manifests('web', [mappingObject('web', { prefix: '/web/', service: 'one' })])

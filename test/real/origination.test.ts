@@ -75,7 +75,7 @@ t.test('TLS to upstreams: client certificates, authorities, SNI, versions, ciphe
   const certificate = (name: string, ...names: readonly string[]) => makeCertificate(folder, name, authority, names)
   const upstream = await startUpstream(t, await certificate('server', 'up.example', 'URI:spiffe://mesh.example/up'), authority)
   const open = await startUpstream(t, await certificate('open', 'open.example'))
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const stage = await startStage(t)
   await stage.registerVm('vm-1', [vmService('up', upstream.port), vmService('open', open.port)])
   const own = await certificate('gateway', 'gateway.example')
   await stage.manifests('secrets', [
@@ -190,7 +190,7 @@ t.test('TCPMapping and AuthService begin TLS, too', async t => {
   await once(server, 'listening')
   t.teardown(() => server.close())
   const upstream = await startUpstream(t, files, authority)
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const stage = await startStage(t)
   await stage.registerVm('vm-1', [vmService('db', (server.address() as AddressInfo).port), vmService('up', upstream.port)])
   const port = await freePort()
   await stage.manifests('all', [

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { startConsul } from '../tools/consul-agent.ts'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { startLoad } from '../tools/load.ts'
 import { eventually } from '../tools/process.ts'
 import { mappingObject, startStage } from './stage.ts'
@@ -10,8 +10,7 @@ interface Sources {
 }
 
 t.test('Consul is gone for 20 seconds under load: endpoints stay, no request fails, then everything converges', async t => {
-  const backends = await startBackends(2)
-  t.teardown(() => stopBackends(backends))
+  const backends = await startBackends(t, 2)
   const consul = await startConsul({ persistent: true })
   t.teardown(() => consul.stop())
   const instance = (index: number) => ({ name: 'web', id: `web-${String(index)}`, address: '127.0.0.1', port: backends[index]?.port ?? 0 })
@@ -44,8 +43,7 @@ t.test('Consul is gone for 20 seconds under load: endpoints stay, no request fai
 
 for (const protocol of ['delta', 'sotw'] as const) {
   t.test(`the gateway is restarted while Envoy runs: no request fails, Envoy is in sync again (${protocol}; xds.md L7)`, async t => {
-    const backends = await startBackends(2)
-    t.teardown(() => stopBackends(backends))
+    const backends = await startBackends(t, 2)
     const consul = await startConsul()
     t.teardown(() => consul.stop())
     const register = (index: number) =>
@@ -65,7 +63,7 @@ for (const protocol of ['delta', 'sotw'] as const) {
       await stage.answers('/web/', answer => answer.body.includes('backend-2'))
       await stage.synced()
     }
-    await eventually('the instance that left is no longer connected', async () => (await backends[0]?.connections()) === 0)
+    await eventually('the instance that left is no longer connected', async () => (await backends[0].connections()) === 0)
     const report = await load.stop()
     t.same(report.failures, [])
   })

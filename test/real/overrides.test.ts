@@ -1,16 +1,14 @@
 import t from 'tap'
 import { isthmus } from '../cli/cli.ts'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
 import { mappingObject, startStage, vmService } from './stage.ts'
 
 t.test('an operator excludes an endpoint: no request reaches it, over a restart too, until it is unset or its time is over', async t => {
-  const backends = await startBackends(2)
-  t.teardown(() => stopBackends(backends))
+  const backends = await startBackends(t, 2)
   const [first, second] = backends
-  if (first === undefined || second === undefined) throw new Error('no backends')
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }], settings: { state: { path: './state' } } })
+  const stage = await startStage(t, { settings: { state: { path: './state' } } })
   const env = { ISTHMUS_ADMIN: stage.adminUrl }
   for (const { instance, port } of backends) await stage.registerVm(instance, [vmService('web', port)])
   await stage.manifests('web', [mappingObject('web', { prefix: '/web/', service: 'web' })])

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import t, { type Test } from 'tap'
-import { type Backend, startBackends, stopBackends } from '../tools/http-backend.ts'
+import { type Backend, startBackends } from '../tools/http-backend.ts'
 import { eventually } from '../tools/process.ts'
 import { mappingObject, type Stage, startStage, vmService } from './stage.ts'
 
@@ -46,8 +46,7 @@ interface Scene {
 
 /** Two registries that know the same logical service under different names: a file (VMs of old) and agents. */
 async function scene(t: Test, count: number): Promise<Scene> {
-  const backends = await startBackends(count)
-  t.teardown(() => stopBackends(backends))
+  const backends = await startBackends(t, count)
   const stage = await startStage(t, {
     sources: [
       { name: 'vms', type: 'vm' },
@@ -225,9 +224,8 @@ t.test('an endpoint that is removed goes out as draining first, and is dropped a
 })
 
 t.test('subsets: the wanted endpoints, those of the fallback when there are none that work, and nothing where none is allowed', async t => {
-  const backends = await startBackends(3)
-  t.teardown(() => stopBackends(backends))
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const backends = await startBackends(t, 3)
+  const stage = await startStage(t)
   const register = (index: number, health: string, more: object) =>
     stage.registerVm(`vm-${String(index)}`, [vmService('modern', backends[index]?.port ?? 0, { health, ...more })])
   const v1 = { meta: { version: '1' } }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { startConsul } from '../tools/consul-agent.ts'
-import { type Backend, startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { get } from './get.ts'
 import { hostObject, mappingObject, type Stage, startStage, vmService } from './stage.ts'
 
@@ -19,16 +19,9 @@ async function ask(stage: Stage, path: string, init: RequestInit = {}): Promise<
 }
 
 t.test('requests go where Emissary would send them (emissary-resources.md 11)', async t => {
-  const names = ['a', 'b', 'c']
-  const backends = await startBackends(names.length)
-  t.teardown(() => stopBackends(backends))
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
-  const at = (index: number): Backend => {
-    const backend = backends[index]
-    if (backend === undefined) throw new Error('no such backend')
-    return backend
-  }
-  for (const [index, name] of names.entries()) await stage.registerVm(`vm-${name}`, [vmService(name, at(index).port)])
+  const [a, b, c] = await startBackends(t, 3)
+  const stage = await startStage(t)
+  for (const [name, { port }] of Object.entries({ a, b, c })) await stage.registerVm(`vm-${name}`, [vmService(name, port)])
 
   await stage.manifests('routes', [
     mappingObject('short', { prefix: '/x/', service: 'a' }),
@@ -53,37 +46,36 @@ t.test('requests go where Emissary would send them (emissary-resources.md 11)', 
 
   const get = { method: 'GET' }
   const expected: [string, RequestInit, Partial<Answer>][] = [
-    ['/x/1', get, { instance: at(0).instance, path: '/1' }],
-    ['/x/deep/1', get, { instance: at(1).instance, path: '/1' }],
-    ['/x/deep/urgent/1', get, { instance: at(2).instance }],
-    ['/p/longer/1', get, { instance: at(1).instance }],
-    ['/exact', get, { instance: at(0).instance, path: '/exact' }],
+    ['/x/1', get, { instance: a.instance, path: '/1' }],
+    ['/x/deep/1', get, { instance: b.instance, path: '/1' }],
+    ['/x/deep/urgent/1', get, { instance: c.instance }],
+    ['/p/longer/1', get, { instance: b.instance }],
+    ['/exact', get, { instance: a.instance, path: '/exact' }],
     ['/exact/more', get, { status: 404 }],
-    ['/r/42', get, { instance: at(1).instance, path: '/r/42' }],
+    ['/r/42', get, { instance: b.instance, path: '/r/42' }],
     ['/r/x', get, { status: 404 }],
-    ['/m/', get, { instance: at(0).instance }],
-    ['/m/', { method: 'POST' }, { instance: at(1).instance }],
-    ['/h/', get, { instance: at(0).instance }],
-    ['/h/', { headers: { 'x-color': 'blue' } }, { instance: at(1).instance }],
-    ['/h/?color=red', get, { instance: at(2).instance }],
-    ['/h/', { headers: { 'x-version': '2.1' } }, { instance: at(2).instance }],
-    ['/h/', { headers: { 'x-version': '3.1' } }, { instance: at(0).instance }],
+    ['/m/', get, { instance: a.instance }],
+    ['/m/', { method: 'POST' }, { instance: b.instance }],
+    ['/h/', get, { instance: a.instance }],
+    ['/h/', { headers: { 'x-color': 'blue' } }, { instance: b.instance }],
+    ['/h/?color=red', get, { instance: c.instance }],
+    ['/h/', { headers: { 'x-version': '2.1' } }, { instance: c.instance }],
+    ['/h/', { headers: { 'x-version': '3.1' } }, { instance: a.instance }],
     ['/kept/1', get, { path: '/kept/1' }],
     ['/moved/1', get, { path: '/to/1' }],
     ['/unknown', get, { status: 404 }],
   ]
   for (const [path, init, answer] of expected) t.match(await ask(stage, path, init), answer, `${init.method ?? 'GET'} ${path}`)
 
-  at(2).delayMs = 1000
+  c.delayMs = 1000
   t.match(await ask(stage, '/slow/'), { status: 504 }, 'a slow backend meets timeout_ms')
 })
 
 t.test('Hosts: a Mapping is served under its host names; insecure action Redirect sends to https', async t => {
-  const backends = await startBackends(2)
-  t.teardown(() => stopBackends(backends))
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
-  await stage.registerVm('vm-1', [vmService('a', backends[0]?.port ?? 0)])
-  await stage.registerVm('vm-2', [vmService('b', backends[1]?.port ?? 0)])
+  const backends = await startBackends(t, 2)
+  const stage = await startStage(t)
+  await stage.registerVm('vm-1', [vmService('a', backends[0].port)])
+  await stage.registerVm('vm-2', [vmService('b', backends[1].port)])
   const redirecting = { ...hostObject('moved.example', 'moved'), spec: { hostname: 'moved.example' } }
   await stage.manifests('hosts', [
     hostObject('a.example', 'a'),
@@ -101,11 +93,10 @@ t.test('Hosts: a Mapping is served under its host names; insecure action Redirec
 })
 
 t.test('a canary of 30 percent gets 30 percent of 2,000 requests, within what chance allows once in a million', async t => {
-  const backends = await startBackends(2)
-  t.teardown(() => stopBackends(backends))
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
-  await stage.registerVm('vm-1', [vmService('stable', backends[0]?.port ?? 0)])
-  await stage.registerVm('vm-2', [vmService('canary', backends[1]?.port ?? 0)])
+  const backends = await startBackends(t, 2)
+  const stage = await startStage(t)
+  await stage.registerVm('vm-1', [vmService('stable', backends[0].port)])
+  await stage.registerVm('vm-2', [vmService('canary', backends[1].port)])
   await stage.manifests('split', [
     mappingObject('stable', { prefix: '/s/', service: 'stable' }),
     mappingObject('canary', { prefix: '/s/', service: 'canary', weight: 30 }),
@@ -127,9 +118,8 @@ t.test('a canary of 30 percent gets 30 percent of 2,000 requests, within what ch
 })
 
 t.test('ring_hash by header sends each value of the header to one instance', async t => {
-  const backends = await startBackends(3)
-  t.teardown(() => stopBackends(backends))
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const backends = await startBackends(t, 3)
+  const stage = await startStage(t)
   for (const { instance, port } of backends) await stage.registerVm(instance, [vmService('web', port)])
   await stage.manifests('web', [
     mappingObject('sticky', { prefix: '/sticky/', service: 'web', load_balancer: { policy: 'ring_hash', header: 'x-user' } }),
@@ -147,8 +137,7 @@ t.test('ring_hash by header sends each value of the header to one instance', asy
 })
 
 t.test('resolvers: Consul alone, or all registries together, under one service name (interface.md, "What service: means")', async t => {
-  const backends = await startBackends(2)
-  t.teardown(() => stopBackends(backends))
+  const backends = await startBackends(t, 2)
   const consul = await startConsul()
   t.teardown(() => consul.stop())
   const stage = await startStage(t, {
@@ -157,8 +146,8 @@ t.test('resolvers: Consul alone, or all registries together, under one service n
       { name: 'vms', type: 'vm' },
     ],
   })
-  await consul.register({ name: 'web', address: '127.0.0.1', port: backends[0]?.port ?? 0 })
-  await stage.registerVm('vm-1', [vmService('web', backends[1]?.port ?? 0)])
+  await consul.register({ name: 'web', address: '127.0.0.1', port: backends[0].port })
+  await stage.registerVm('vm-1', [vmService('web', backends[1].port)])
   const spec = { address: consul.url, datacenter: 'dc1' }
   await stage.manifests('web', [
     { apiVersion: 'getambassador.io/v3alpha1', kind: 'ConsulResolver', metadata: { name: 'consul-dc1' }, spec },

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { startEnvoyServices } from '../tools/envoy-services.ts'
 import { startGrpcBackend } from '../tools/grpc-backend.ts'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
 import { mappingObject, type Stage, startStage, vmService } from './stage.ts'
@@ -20,10 +20,8 @@ const web = mappingObject('web', { prefix: '/web/', service: 'web' })
 
 /** A gateway with one backend under /web/, and services of these names and ports. */
 async function begin(t: Test, services: Readonly<Record<string, number>>): Promise<Stage> {
-  const [backend] = await startBackends(1)
-  if (backend === undefined) throw new Error('no backend')
-  t.teardown(() => stopBackends([backend]))
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const [backend] = await startBackends(t, 1)
+  const stage = await startStage(t)
   const all = Object.entries({ web: backend.port, ...services })
   await stage.registerVm(
     'vm-1',

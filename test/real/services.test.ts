@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { startEnvoyServices } from '../tools/envoy-services.ts'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { freePort, type Teardown } from '../tools/local.ts'
 import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
@@ -45,10 +45,8 @@ async function startAuth(t: Teardown): Promise<{ readonly port: number; readonly
 
 /** A gateway with one backend under /web/, and services of these names and ports. */
 async function begin(t: Teardown, services: Readonly<Record<string, number>>): Promise<Stage> {
-  const [backend] = await startBackends(1)
-  if (backend === undefined) throw new Error('no backend')
-  t.teardown(() => stopBackends([backend]))
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const [backend] = await startBackends(t, 1)
+  const stage = await startStage(t)
   const all = { web: backend.port, ...services }
   await stage.registerVm(
     'vm-1',

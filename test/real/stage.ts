@@ -14,8 +14,8 @@ import { repository } from '../tools/repository.ts'
 import { get } from './get.ts'
 
 export interface StageOptions {
-  /** Items of `sources` in isthmus.yaml. */
-  readonly sources: readonly Readonly<Record<string, unknown>>[]
+  /** Items of `sources` in isthmus.yaml; default: `vms`, for agents. */
+  readonly sources?: readonly Readonly<Record<string, unknown>>[]
   /** Merged over the rest of isthmus.yaml. */
   readonly settings?: Readonly<Record<string, unknown>>
   /** Default delta. */
@@ -67,7 +67,7 @@ export interface Stage {
 }
 
 /** Starts both. The Listener is on `stage.port`; manifests begin with it and a Host for every name. */
-export async function startStage(t: Teardown, options: StageOptions): Promise<Stage> {
+export async function startStage(t: Teardown, options: StageOptions = {}): Promise<Stage> {
   const folder = await temporaryFolder(t)
   const [port = 0, xds = 0, admin = 0, agents = 0] = await freePorts(4)
   const write = async (name: string, text: string): Promise<void> => {
@@ -79,7 +79,8 @@ export async function startStage(t: Teardown, options: StageOptions): Promise<St
   }
   await mkdir(join(folder, 'manifests'))
   await manifests('base', [listenerObject(port), hostObject()])
-  await write('isthmus.yaml', stringify({ ...defaultSettings({ xds, admin, agents }), sources: options.sources, ...options.settings }))
+  const { sources = [{ name: 'vms', type: 'vm' }], settings } = options
+  await write('isthmus.yaml', stringify({ ...defaultSettings({ xds, admin, agents }), sources, ...settings }))
   await options.prepare?.(folder)
 
   const adminUrl = `http://127.0.0.1:${String(admin)}`

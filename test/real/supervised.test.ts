@@ -7,7 +7,7 @@ import { compose } from '../../src/compose.ts'
 import { loadSettings } from '../../src/settings/load.ts'
 import { createLog } from '../../src/telemetry/log.ts'
 import { envoyPath } from '../tools/envoy.ts'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { freePorts, temporaryFolder } from '../tools/local.ts'
 import { eventually } from '../tools/process.ts'
 import { makeAuthority, makeCertificate } from '../xds/certificates.ts'
@@ -16,9 +16,7 @@ import { hostObject, listenerObject, mappingObject, vmService } from './stage.ts
 
 t.test('a gateway that demands client certificates on xds.listen runs an Envoy of its own all the same', async t => {
   const folder = await temporaryFolder(t)
-  const [backend] = await startBackends(1)
-  if (backend === undefined) throw new Error('no backend')
-  t.teardown(() => stopBackends([backend]))
+  const [backend] = await startBackends(t, 1)
   const [port = 0, xds = 0, admin = 0, agents = 0, adminPort = 0] = await freePorts(5)
   const authority = await makeAuthority(folder, 'ca')
   const files = await makeCertificate(folder, 'server', authority)

@@ -57,7 +57,7 @@ t.test('TCPMappings: ports, weights exactly as written, TLS by SNI, idle time-ou
   const folder = await temporaryFolder(t)
   const authority = await makeAuthority(folder, 'authority')
   const files = await makeCertificate(folder, 'server', authority, ['db.example', 'x.wild.example'])
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const stage = await startStage(t)
   for (const name of names) await stage.registerVm(`vm-${name}`, [vmService(name, await startEcho(t, name))])
   const [plain, split, secure, short] = [await freePort(), await freePort(), await freePort(), await freePort()]
   const secret = {

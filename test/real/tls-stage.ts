@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { request, type RequestOptions } from 'node:https'
 import type { PeerCertificate } from 'node:tls'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { freePort, temporaryFolder, type Teardown } from '../tools/local.ts'
 import { type CertificateFiles, makeAuthority, makeCertificate } from '../xds/certificates.ts'
 import { type Stage, startStage, vmService } from './stage.ts'
@@ -85,9 +85,7 @@ interface Scene {
 export async function begin(t: Teardown): Promise<Scene> {
   const folder = await temporaryFolder(t)
   const authority = await makeAuthority(folder, 'authority')
-  const [backend] = await startBackends(1)
-  if (backend === undefined) throw new Error('no backend')
-  t.teardown(() => stopBackends([backend]))
+  const [backend] = await startBackends(t, 1)
   const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
   await stage.registerVm('vm-1', [vmService('web', backend.port)])
   // The stage begins with a Host for every name, in cleartext.

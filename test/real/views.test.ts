@@ -4,7 +4,7 @@ import t from 'tap'
 import { parse } from 'yaml'
 import { bootstrap } from '../../src/envoy/bootstrap.ts'
 import { startEnvoy } from '../tools/envoy-process.ts'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { freePort, freePorts } from '../tools/local.ts'
 import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
@@ -15,11 +15,9 @@ interface Types {
 }
 
 t.test('L9 one control plane serves two gateways, each its own listeners and routes', async t => {
-  const backends = await startBackends(1)
-  t.teardown(() => stopBackends(backends))
+  const backends = await startBackends(t, 1)
   const [edgePort = 0, corePort = 0] = await freePorts(2)
   const stage = await startStage(t, {
-    sources: [{ name: 'vms', type: 'vm' }],
     settings: { ambassadorId: ['default', 'edge', 'core'] },
   })
   // It has the view of everything, and would take the ports of both.
@@ -30,7 +28,7 @@ t.test('L9 one control plane serves two gateways, each its own listeners and rou
     const { spec, ...rest } = object as { spec: object; metadata: { name: string } }
     return { ...rest, metadata: { name: `${id}-${rest.metadata.name}` }, spec: { ...spec, ambassador_id: [id] } }
   }
-  await stage.registerVm('vm-1', [vmService('web', backends[0]?.port ?? 0)])
+  await stage.registerVm('vm-1', [vmService('web', backends[0].port)])
   const gateway = (id: string, port: number, prefix: string): readonly object[] => [
     of(id, listenerObject(port)),
     of(id, hostObject()),

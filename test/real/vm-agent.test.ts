@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { type Backend, startBackends, stopBackends } from '../tools/http-backend.ts'
+import { type Backend, startBackends } from '../tools/http-backend.ts'
 import { startLoad } from '../tools/load.ts'
 import { type Child, eventually, startProcess } from '../tools/process.ts'
 import { repository } from '../tools/repository.ts'
@@ -37,10 +37,8 @@ async function start(
   settings: Readonly<Record<string, unknown>> = {},
   more: Pick<StageOptions, 'protocol' | 'place' | 'ownProcess'> = {},
 ) {
-  const [one, two] = await startBackends(2)
-  if (one === undefined || two === undefined) throw new Error('no backends')
-  t.teardown(() => stopBackends([one, two]))
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }], settings, ownProcess: true, ...more })
+  const [one, two] = await startBackends(t, 2)
+  const stage = await startStage(t, { settings, ownProcess: true, ...more })
   await stage.manifests('web', [mappingObject('web', { prefix: '/web/', service: 'web' })])
   return { stage, one, two }
 }
@@ -81,9 +79,7 @@ t.test('a probe that fails takes the endpoint out, and one that passes puts it i
 
 t.test('agents say where they are: an Envoy uses those of its zone, then of its region, and the rest when there is no other', async t => {
   const { stage, one, two } = await start(t, {}, { place: { zone: 'a', region: 'north' }, ownProcess: false })
-  const [far] = await startBackends(1, { name: 'far' })
-  if (far === undefined) throw new Error('no backend')
-  t.teardown(() => far.stop())
+  const [far] = await startBackends(t, 1, { name: 'far' })
   const spec = { locality: { prefer: 'zone' }, members: [{ vm: { service: 'web' } }] }
   await stage.manifests('pool', [{ apiVersion: 'isthmus.dev/v1alpha1', kind: 'ServicePool', metadata: { name: 'web' }, spec }])
   await startAgent(t, stage, 'far', far)

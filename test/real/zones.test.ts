@@ -4,7 +4,7 @@ import t from 'tap'
 import { parse } from 'yaml'
 import { bootstrap } from '../../src/envoy/bootstrap.ts'
 import { startEnvoy } from '../tools/envoy-process.ts'
-import { startBackends, stopBackends } from '../tools/http-backend.ts'
+import { startBackends } from '../tools/http-backend.ts'
 import { freePort, freePorts } from '../tools/local.ts'
 import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
@@ -12,8 +12,7 @@ import { hostObject, listenerObject, mappingObject, startStage } from './stage.t
 
 t.test('L9 locality.prefer: zone: an Envoy uses its own zone, the rest when that is ill, and goes back', async t => {
   // Backends 1 and 2 are in zone a, 3 in zone b, 4 nobody knows where.
-  const backends = await startBackends(4)
-  t.teardown(() => stopBackends(backends))
+  const backends = await startBackends(t, 4)
   const places = [{ zone: 'a' }, { zone: 'a' }, { zone: 'b' }, {}]
   const instances = (...ill: readonly number[]): string => {
     const endpoints = backends.map(({ port }, index) => {
@@ -96,7 +95,7 @@ t.test('L9 locality.prefer: zone: an Envoy uses its own zone, the rest when that
     zones.map(zone => ({ nodeId: `in-${zone}`, locality: { region: 'r1', zone } })),
   )
   type Explanation = { readonly steps: readonly { readonly text: string }[] }
-  const { steps } = await stage.api<Explanation>(`/api/v1/services/default/web/explain?address=127.0.0.1:${String(backends[2]?.port)}`)
+  const { steps } = await stage.api<Explanation>(`/api/v1/services/default/web/explain?address=127.0.0.1:${String(backends[2].port)}`)
   t.match(steps.map(step => step.text).join('\n'), /Envoys of zone b use it first; the others use what is nearer to them first/)
 
   await pool({ members: [{ file: { service: 'web' } }] })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { startEnvoy } from './envoy-process.ts'
-import { startBackends, stopBackends } from './http-backend.ts'
+import { startBackends } from './http-backend.ts'
 import { startLoad } from './load.ts'
 import { freePorts } from './local.ts'
 
@@ -28,8 +28,7 @@ function bootstrap(adminPort: number, listenPort: number, backendPorts: readonly
 }
 
 t.test('Envoy carries load to backends; a failing backend shows in the report', async t => {
-  const backends = await startBackends(2)
-  t.teardown(() => stopBackends(backends))
+  const backends = await startBackends(t, 2)
   const [adminPort = 0, listenPort = 0] = await freePorts(2)
   const envoy = await startEnvoy({
     bootstrap: bootstrap(

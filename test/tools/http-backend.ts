@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import type { Teardown } from './local.ts'
 
 export interface BackendOptions {
   /** Default 127.0.0.1. */
@@ -38,19 +39,26 @@ export interface Backend {
   stop(): Promise<void>
 }
 
-/** Starts that many HTTP backends on free ports. Throws if the address cannot be listened on. */
-export async function startBackends(count: number, options: BackendOptions = {}): Promise<readonly Backend[]> {
-  const names = Array.from({ length: count }, (_, index) => `${options.name ?? 'backend'}-${index + 1}`)
-  return Promise.all(names.map(instance => startBackend(instance, options)))
-}
+/** So many backends: each has its place where the number is written out. */
+type Backends<Count extends number, Found extends readonly Backend[] = readonly []> = number extends Count
+  ? readonly Backend[]
+  : Found['length'] extends Count
+    ? Found
+    : Backends<Count, readonly [...Found, Backend]>
 
-/** Stops all of them. */
-export async function stopBackends(backends: readonly Backend[]): Promise<void> {
-  await Promise.all(backends.map(backend => backend.stop()))
+/** Starts that many HTTP backends on free ports, stopped after the test. Throws if the address cannot be listened on. */
+export async function startBackends<Count extends number>(
+  t: Teardown,
+  count: Count,
+  options: BackendOptions = {},
+): Promise<Backends<Count>> {
+  const names = Array.from({ length: count }, (_, index) => `${options.name ?? 'backend'}-${index + 1}`)
+  // As many as were asked for: no type says so of Array.from.
+  return (await Promise.all(names.map(instance => startBackend(t, instance, options)))) as unknown as Backends<Count>
 }
 
 /** Starts one that calls itself by that very name. Throws if the address cannot be listened on. */
-export async function startBackend(instance: string, options: BackendOptions): Promise<Backend> {
+export async function startBackend(t: Teardown, instance: string, options: BackendOptions): Promise<Backend> {
   const state = { requests: 0 }
   const backend = { delayMs: options.delayMs ?? 0, status: 200 }
   const answer: RequestListener = (request, response) => {
@@ -69,6 +77,7 @@ export async function startBackend(instance: string, options: BackendOptions): P
   const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}`
   const connections = promisify(server.getConnections.bind(server))
   const fixed = { instance, address, port, url, connections, stop: () => close(server) }
+  t.teardown(fixed.stop)
   return Object.defineProperty(Object.assign(backend, fixed, { requests: 0 }), 'requests', { get: () => state.requests, enumerable: true })
 }
 

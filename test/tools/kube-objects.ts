@@ -1,4 +1,4 @@
-import { type Backend, startBackend, stopBackends } from './http-backend.ts'
+import { type Backend, startBackend } from './http-backend.ts'
 import type { KubeManifest } from './kube-cluster.ts'
 import type { Teardown } from './local.ts'
 
@@ -48,7 +48,6 @@ export function kubeService(name: string, namespace = 'default'): KubeManifest {
 
 /** HTTP servers that answer as the pods of endpointSlice, within a network of its own (own-network.ts). They end with the test. */
 export async function startPods(t: Teardown, addresses: readonly string[]): Promise<readonly Backend[]> {
-  const pods = await Promise.all(addresses.map(address => startBackend(podName(address), { address, port: podPort })))
-  t.teardown(() => stopBackends(pods))
+  const pods = await Promise.all(addresses.map(address => startBackend(t, podName(address), { address, port: podPort })))
   return pods
 }
