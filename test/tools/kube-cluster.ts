@@ -25,6 +25,8 @@ export interface KubeClusterOptions {
   readonly users?: Readonly<Record<string, readonly string[]>>
   /** Further flags of kube-apiserver; a later one wins over those given here. */
   readonly flags?: readonly string[]
+  /** What says `ok` once it can be used; default `/readyz`. */
+  readonly readyPath?: string
   /** Address the API server listens on; default 127.0.0.1. */
   readonly address?: string
 }
@@ -69,8 +71,8 @@ export interface KubeCluster {
   compact(): Promise<void>
   /** Ends the API server at once; etcd goes on. */
   kill(): Promise<void>
-  /** Ends the API server, if it runs, and starts it again on the same port. Resolves when it is ready. */
-  restart(): Promise<void>
+  /** Ends the API server, if it runs, and starts it again on the same port, with other further flags if they are given. Resolves when it is ready. */
+  restart(flags?: readonly string[]): Promise<void>
   /** Freezes the API server (it keeps its sockets and answers nothing), or thaws it. */
   freeze(on: boolean): void
   /** Ends both and removes their files. */
@@ -240,13 +242,13 @@ class LocalCluster implements KubeCluster {
     await this.#apiserver?.kill()
   }
 
-  async restart(): Promise<void> {
+  async restart(further = this.#options.flags ?? []): Promise<void> {
     await this.kill()
-    const flags = { ...this.#flags() }
-    const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
-    const child = await startProcess(this.#programs.apiserver, [...args, ...(this.#options.flags ?? [])])
+    const args = Object.entries(this.#flags()).map(([name, value]) => `--${name}=${value}`)
+    const child = await startProcess(this.#programs.apiserver, [...args, ...further])
     this.#apiserver = child
-    await child.until('kube-apiserver is not ready', async () => (await this.request<string>('GET', '/readyz')) === 'ok', 60_000)
+    const { readyPath = '/readyz' } = this.#options
+    await child.until('kube-apiserver is not ready', async () => (await this.request<string>('GET', readyPath)) === 'ok', 60_000)
   }
 
   freeze(on: boolean): void {
