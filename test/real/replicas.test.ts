@@ -1,49 +1,14 @@
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { bootstrap } from '../../src/envoy/bootstrap.ts'
 import { generateAssignment } from '../../src/xds/generate/assignment.ts'
 import { generateStructure } from '../../src/xds/generate/structure.ts'
+import { startBalancer } from '../tools/balancer.ts'
 import { startEnvoy } from '../tools/envoy-process.ts'
 import { freePort } from '../tools/local.ts'
 import { eventually } from '../tools/process.ts'
 import { endpoint, poolOf, specOf } from '../xds/generate/pools.ts'
 import { edsCluster, forward, listener, tableOf } from '../xds/generate/tables.ts'
 import { type Harness, startXds } from '../xds/harness.ts'
-
-/** A balancer in front of replicas, which sends everybody to one of them. */
-async function balancer(t: Test, first: number): Promise<{ readonly port: number; switchTo(port: number): void }> {
-  let target = first
-  const sockets = new Set<Socket>()
-  const server = createServer(near => {
-    const far = connect(target, '127.0.0.1')
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      sockets.add(from)
-      from.on('error', () => undefined)
-      from.on('close', () => to.destroy())
-      from.pipe(to)
-    }
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const cut = (): void => {
-    for (const socket of sockets) socket.destroy()
-    sockets.clear()
-  }
-  t.teardown(() => {
-    cut()
-    server.close()
-  })
-  return {
-    port: (server.address() as AddressInfo).port,
-    switchTo(port) {
-      target = port
-      cut()
-    },
-  }
-}
 
 const count = 200
 const names = Array.from({ length: count }, (_, index) => `service-${String(index)}`)
@@ -66,7 +31,7 @@ for (const protocol of ['delta', 'sotw'] as const) {
   t.test(`${protocol}: C17 D4 an Envoy that comes to another replica takes nothing for a change`, async t => {
     const [port, adminPort] = [await freePort(), await freePort()]
     const [one, two] = [await startXds(t, { resources: resources(port) }), await startXds(t, { resources: resources(port) })]
-    const front = await balancer(t, one.port)
+    const front = await startBalancer(t, one.port)
     const text = bootstrap({ nodeId: 'edge-1', cluster: 'test', xds: { host: '127.0.0.1', port: front.port }, protocol, adminPort })
     const envoy = await startEnvoy({ bootstrap: JSON.stringify(text), adminPort })
     t.teardown(() => envoy.stop())
