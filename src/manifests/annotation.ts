@@ -2,6 +2,7 @@ import { describe, isMapping } from './check-schema.ts'
 import type { ManifestProblem } from './contract.ts'
 import type { Manifest } from './object.ts'
 import { refText } from '../model/object-ref.ts'
+import { finish } from '../model/steps.ts'
 import { splitDocuments } from './split-documents.ts'
 import { type ReadValue, makeManifest, nameProblem, toManifests } from './to-manifest.ts'
 import { parseDocument } from './yaml-document.ts'
@@ -21,8 +22,9 @@ export function annotatedManifests(carrier: Manifest): ReadValue {
   const at = carrier.locate(['metadata', 'annotations', configAnnotation])
   const locate = () => `${at} (annotation of ${refText(carrier.ref)})`
   const refuse = (reason: string) => problems.push({ code: 'manifest-invalid', at: locate(), text: reason })
-  for (const document of splitDocuments(text).flatMap(parseDocument)) {
-    if (!document.ok) refuse(`line ${document.line} of the annotation is ${document.text}`)
+  const documents = splitDocuments(text).flatMap(({ text: one, line }) => finish(parseDocument(one)).map(document => ({ document, line })))
+  for (const { document, line } of documents) {
+    if (!document.ok) refuse(`line ${line - 1 + document.line} of the annotation is ${document.text}`)
     else if (isMapping(document.value) && 'metadata' in document.value) {
       const read = toManifests(document.value, { namespace: carrier.namespace, locate })
       objects.push(...read.objects)

@@ -2,6 +2,8 @@ import type { ManifestContext, ManifestGroup } from './contract.ts'
 import { FolderWatch } from './folder-watch.ts'
 import { type FileListing, listManifestFiles } from './list-files.ts'
 import { readManifestFile } from './manifest-file.ts'
+import { ParseMemo, parsing } from './parse.ts'
+import { inSlices } from '../model/in-slices.ts'
 
 /** Looks again without any event, for file systems that give none (network mounts) and links that are swapped further up. */
 const regularLookMs = 10_000
@@ -57,11 +59,15 @@ class DirectoryReader {
   readonly #settings: DirectorySettings
   readonly #context: DirectoryContext
   readonly #marks = new Map<string, string>()
+  readonly #memos = new Map<string, ParseMemo>()
+  readonly #turns: Parameters<typeof inSlices>[1]
   #complaints: ReadonlySet<string> = new Set()
 
   constructor(settings: DirectorySettings, context: DirectoryContext) {
     this.#settings = settings
     this.#context = context
+    const { clock } = context
+    this.#turns = { now: () => clock.now(), after: (ms, task) => void clock.sleep(ms).then(task) }
   }
 
   async changed(listing: FileListing): Promise<readonly ManifestGroup[]> {
@@ -69,15 +75,20 @@ class DirectoryReader {
     if (!listing.exists) return groups
     for (const [file, mark] of listing.files) {
       if (this.#marks.get(file) === mark) continue
-      const group = await readManifestFile(file, this.#settings.namespace)
+      const memo = this.#memos.get(file) ?? new ParseMemo()
+      const group = await readManifestFile(file, this.#settings.namespace, (text, given) =>
+        inSlices(parsing(text, given, memo), this.#turns),
+      )
       if (group === undefined) continue
       this.#marks.set(file, mark)
+      this.#memos.set(file, memo)
       groups.push(group)
       for (const problem of group.problems) this.#context.log.warn({ at: problem.at }, `manifest: ${problem.text}`)
     }
     for (const file of this.#marks.keys()) {
       if (listing.files.has(file) || isBelow(file, listing.unreadable.keys())) continue
       this.#marks.delete(file)
+      this.#memos.delete(file)
       groups.push({ id: file, objects: [], problems: [] })
     }
     return groups

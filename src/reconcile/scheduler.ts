@@ -1,5 +1,5 @@
 import type { Steps } from '../model/steps.ts'
-import { inSlices } from './in-slices.ts'
+import { inSlices } from '../model/in-slices.ts'
 import type { Timers } from './timers.ts'
 
 export interface SchedulerBounds {

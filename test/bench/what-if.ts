@@ -3,7 +3,7 @@
  * agents register (100,000 groups) and a Consul knows too, each with a Mapping. Runs in slices as in the gateway.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { inSlices } from '../../src/reconcile/in-slices.ts'
+import { inSlices } from '../../src/model/in-slices.ts'
 import { systemTimers } from '../../src/reconcile/timers.ts'
 import { whatIf } from '../../src/what-if/what-if.ts'
 import { base, mapping, override, pool, SmallWorld } from '../what-if/small-world.ts'

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { maxManifestBytes, parseManifests } from '../../src/manifests/parse.ts'
+import { maxManifestBytes, ParseMemo, parseManifests, parsing } from '../../src/manifests/parse.ts'
+import { finish } from '../../src/model/steps.ts'
 
 const given = { file: 'web.yaml', namespace: 'default' }
 const mapping = (name: string) =>
@@ -148,4 +149,35 @@ metadata:
     { name: 'whole', namespace: 'shop', spec: { prefix: '/whole/' }, ref: { at: place } },
   ])
   t.match(read.problems, [{ at: place, text: /apiVersion of this Mapping must be text/ }])
+})
+
+t.test('a document that stays as it is at the same line stays the same objects; one that moved is only placed anew', t => {
+  const memo = new ParseMemo()
+  const read = (...documents: readonly string[]) => finish(parsing(documents.join('---\n'), given, memo)).objects
+  const [a, b] = read(mapping('a'), mapping('b'))
+  const [a2, c, b2] = read(mapping('a'), mapping('c'), mapping('b'))
+  t.equal(a2, a)
+  t.equal(c?.name, 'c')
+  t.not(b2, b)
+  t.equal(b2?.spec, b?.spec, 'its text was not parsed again')
+  t.not(b2?.ref.at, b?.ref.at)
+  t.equal(
+    b2?.locate(['spec']),
+    parseManifests([mapping('a'), mapping('c'), mapping('b')].join('---\n'), given).objects[2]?.locate(['spec']),
+  )
+  const [, again] = read(mapping('a'), mapping('b'))
+  t.not(again, b, 'what the last text lacked is forgotten')
+  const [, one, two] = read(mapping('first'), mapping('same'), mapping('same'))
+  t.same([one?.ref.at, two?.ref.at], ['web.yaml:6', 'web.yaml:11'], 'of two documents with one text each has its place')
+  t.end()
+})
+
+t.test('an object in another place of the same text is not looked for at the former one', t => {
+  const memo = new ParseMemo()
+  const text = mapping('a')
+  const [here] = finish(parsing(text, given, memo)).objects
+  const [there] = finish(parsing(text, { ...given, namespace: 'other' }, memo)).objects
+  t.not(there, here)
+  t.equal(there?.namespace, 'other')
+  t.end()
 })
