@@ -114,7 +114,7 @@ export class Reconciler<C extends Compiled = Compiled> {
     for (const { resource, missing } of dangling)
       this.#given.report?.(`${resource.type} ${resource.name} names ${missing.type} ${missing.name}, which does not exist: not published`)
     if (dangling.length > 0) for (const { requires } of serve.values()) for (const key of requires) this.#keepSpec(key, specs)
-    const upsert = [...serve.values()]
+    const upsert = [...serve].flatMap(([key, resource]) => (this.#structure.get(key) === resource ? [] : resource))
     for (const spec of specs.values()) {
       // An assignment whose rule did not change follows its pool by the fast path alone.
       if (!held.has(spec.name) && sameSpec(this.#specs.get(spec.name), spec)) continue
@@ -145,5 +145,5 @@ export class Reconciler<C extends Compiled = Compiled> {
 }
 
 function sameSpec(a: AssignmentSpec | undefined, b: AssignmentSpec): boolean {
-  return a !== undefined && JSON.stringify(a) === JSON.stringify(b)
+  return a === b || (a !== undefined && JSON.stringify(a) === JSON.stringify(b))
 }
