@@ -39,7 +39,7 @@ export class DirectChanges {
   change(n: number, service: number, isDropped = false, endpoints?: number): Promise<number> {
     return new Promise(resolve => {
       this.#waiting.set(n, resolve)
-      this.#socket?.write(`${JSON.stringify([n, service, isDropped, endpoints])}\n`)
+      this.#socket?.write(`${JSON.stringify([n, service, isDropped, ...(endpoints === undefined ? [] : [endpoints])])}\n`)
     })
   }
 
