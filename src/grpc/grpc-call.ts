@@ -93,16 +93,17 @@ export class GrpcCall {
     const stream = this.#stream
     if (this.#isEnded || stream.destroyed) return
     if (!stream.headersSent) stream.respond(responseFields, { waitForTrailers: true })
-    const length = parts.reduce((sum, part) => sum + part.length, 0)
+    let length = 0
+    for (const part of parts) length += part.length
     const taken = (error: Error | null | undefined): void => {
       if (error === null || error === undefined) flushed?.()
     }
     if (length <= joinedMost) {
-      stream.write(joined(parts, length), taken)
+      stream.write(prefixed(parts, length, length), taken)
       return
     }
     stream.cork()
-    stream.write(joined([], length))
+    stream.write(prefixed([], 0, length))
     parts.forEach((part, index) => stream.write(part, index === parts.length - 1 ? taken : undefined))
     stream.uncork()
   }
@@ -198,9 +199,9 @@ export class GrpcCall {
   }
 }
 
-/** A length-prefixed message in one piece. */
-function joined(parts: readonly Buffer[], length: number): Buffer {
-  const bytes = Buffer.allocUnsafe(5 + parts.reduce((sum, part) => sum + part.length, 0))
+/** The prefix of a message of `length` bytes, and after it the first `size` of them. */
+function prefixed(parts: readonly Buffer[], size: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(5 + size)
   bytes[0] = 0
   bytes.writeUInt32BE(length, 1)
   let at = 5

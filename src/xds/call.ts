@@ -44,7 +44,9 @@ export class Call {
   readonly #call: GrpcCall
   readonly #method: XdsMethod
   readonly #given: CallGiven
-  readonly #over = new AbortController()
+  #isOver = false
+  /** Ends the wait to be let in, while there is one. */
+  #waiting: AbortController | undefined
   readonly #told = new Set<ClientFault>()
   #stream: Stream | undefined
   /** What it asked while it waits to be let in. */
@@ -74,8 +76,9 @@ export class Call {
 
   /** Frees all that is kept for it. */
   #free(): void {
-    if (this.#over.signal.aborted) return
-    this.#over.abort()
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#waiting?.abort()
     const { log, proxies, ended } = this.#given
     if (this.#stream !== undefined) {
       log.info({ node: this.#stream.node.id }, 'xDS stream ended')
@@ -86,7 +89,7 @@ export class Call {
   }
 
   #take(bytes: Buffer): void {
-    if (this.#over.signal.aborted) return
+    if (this.#isOver) return
     const request = this.#decode(bytes)
     if (request === undefined) return
     const { node } = request
@@ -148,9 +151,11 @@ export class Call {
     this.#held = held
     this.#given.waited()
     this.#call.pause()
-    await this.#given.admission.wait(ms, this.#over.signal)
+    this.#waiting = new AbortController()
+    await this.#given.admission.wait(ms, this.#waiting.signal)
+    this.#waiting = undefined
     this.#held = undefined
-    if (this.#over.signal.aborted) return
+    if (this.#isOver) return
     for (const request of held) this.#serve(request)
     if (this.#given.gate.open) this.#stream?.open()
     this.#call.resume()
@@ -168,7 +173,7 @@ export class Call {
   }
 
   #fail(fault: ClientFault, code: GrpcCode, details: string, data: object = {}): void {
-    if (this.#over.signal.aborted) return
+    if (this.#isOver) return
     this.#report(fault, { details, ...data })
     if (fault === 'stuck') this.#call.abort()
     else this.#call.end({ code, message: details })

@@ -35,6 +35,8 @@ interface Traits {
   readonly removalsNeverRejected: boolean
 }
 
+const none: readonly Sent[] = []
+
 /** Late answers to responses that were given up are still understood, for so many of them. */
 const overdueMost = 8
 
@@ -44,7 +46,7 @@ export class Delivery {
   readonly quarantine = new Quarantine()
   readonly #traits: Traits
   #inFlight: Sent | undefined
-  #overdue: readonly Sent[] = []
+  #overdue = none
 
   constructor(traits: Traits, holder: Holder, names: Interner<string>) {
     this.#traits = traits
@@ -76,13 +78,12 @@ export class Delivery {
     const harmless = this.#traits.removalsNeverRejected && sent?.resources.length === 0
     if (error !== undefined && !harmless) return this.#reject(sent, error.message)
     if (sent === undefined) return { kind: 'none' }
-    const kept = new Set<string>()
-    for (const resource of sent.resources) {
-      kept.add(resource.name)
-      // What the client let go of meanwhile is unknown already.
-      if (covers(resource.name)) this.copies.ack(resource)
-    }
-    for (const name of this.#traits.fullState ? [...this.copies.names()] : sent.removed) if (!kept.has(name)) this.copies.ackRemoval(name)
+    // What the client let go of meanwhile is unknown already.
+    for (const resource of sent.resources) if (covers(resource.name)) this.copies.ack(resource)
+    if (this.#traits.fullState) {
+      const kept = new Set(sent.resources.map(resource => resource.name))
+      for (const name of [...this.copies.names()]) if (!kept.has(name)) this.copies.ackRemoval(name)
+    } else for (const name of sent.removed) this.copies.ackRemoval(name)
     return { kind: 'ack', sent }
   }
 
@@ -91,7 +92,7 @@ export class Delivery {
     const current = this.#inFlight
     if (current?.nonce === nonce) {
       this.#inFlight = undefined
-      this.#overdue = []
+      this.#overdue = none
       return current
     }
     const at = this.#overdue.findIndex(sent => sent.nonce === nonce)

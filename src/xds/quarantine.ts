@@ -20,6 +20,11 @@ export class Quarantine {
     return this.#refused.size
   }
 
+  /** Something is left to try, or was tried last. */
+  get isSearching(): boolean {
+    return this.#trials.length > 0 || this.#budget < trialsPerIncident
+  }
+
   /** Names of what is set aside. */
   get names(): Iterable<string> {
     return this.#refused.keys()

@@ -38,63 +38,71 @@ export interface DeltaRequest extends RequestBase {
 
 export type DiscoveryRequest = SotwRequest | DeltaRequest
 
-type Fields = Readonly<Record<number, (reader: protobuf.Reader) => void>>
-
-/** Reads the fields it knows and skips the others. Throws if the bytes are no message. */
-function read(reader: protobuf.Reader, end: number, fields: Fields): void {
-  while (reader.pos < end) {
-    const tag = reader.uint32()
-    const take = fields[tag >>> 3]
-    if (take === undefined) reader.skipType(tag & 7)
-    else take(reader)
-  }
-}
-
 /** Decodes a DiscoveryRequest by hand: an ACK that repeats thousands of names is the hot part of state of the world (performance.md 4.2). */
 export function decodeSotwRequest(bytes: Buffer): SotwRequest {
   const names: string[] = []
   let [node, typeUrl, nonce, version]: [NodeIdentity | undefined, string, string, string] = [undefined, '', '', '']
   let error: RequestBase['error']
   const reader = protobuf.Reader.create(bytes)
-  read(reader, reader.len, {
-    1: r => (version = r.string()),
-    2: r => (node = decodeNode(r.bytes())),
-    3: r => names.push(r.string()),
-    4: r => (typeUrl = r.string()),
-    5: r => (nonce = r.string()),
-    6: r => (error = decodeStatus(r.bytes())),
-  })
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32()
+    if (tag >>> 3 === 1) version = reader.string()
+    else if (tag >>> 3 === 2) node = decodeNode(reader.bytes())
+    else if (tag >>> 3 === 3) names.push(reader.string())
+    else if (tag >>> 3 === 4) typeUrl = reader.string()
+    else if (tag >>> 3 === 5) nonce = reader.string()
+    else if (tag >>> 3 === 6) error = decodeStatus(reader.bytes())
+    else reader.skipType(tag & 7)
+  }
   return { protocol: 'sotw', node, typeUrl, nonce, error, version, names }
 }
+
+const noVersions: ReadonlyMap<string, string> = new Map()
 
 /** Decodes a DeltaDiscoveryRequest by hand, for the same reason. */
 export function decodeDeltaRequest(bytes: Buffer): DeltaRequest {
   const subscribe: string[] = []
   const unsubscribe: string[] = []
-  const initialVersions = new Map<string, string>()
+  let initialVersions: Map<string, string> | undefined
   let [node, typeUrl, nonce]: [NodeIdentity | undefined, string, string] = [undefined, '', '']
   let error: RequestBase['error']
   const reader = protobuf.Reader.create(bytes)
-  read(reader, reader.len, {
-    1: r => (node = decodeNode(r.bytes())),
-    2: r => (typeUrl = r.string()),
-    3: r => subscribe.push(r.string()),
-    4: r => unsubscribe.push(r.string()),
-    5: r => {
-      let [name, version] = ['', '']
-      read(r, r.uint32() + r.pos, { 1: entry => (name = entry.string()), 2: entry => (version = entry.string()) })
-      initialVersions.set(name, version)
-    },
-    6: r => (nonce = r.string()),
-    7: r => (error = decodeStatus(r.bytes())),
-  })
-  return { protocol: 'delta', node, typeUrl, nonce, error, subscribe, unsubscribe, initialVersions }
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32()
+    if (tag >>> 3 === 1) node = decodeNode(reader.bytes())
+    else if (tag >>> 3 === 2) typeUrl = reader.string()
+    else if (tag >>> 3 === 3) subscribe.push(reader.string())
+    else if (tag >>> 3 === 4) unsubscribe.push(reader.string())
+    else if (tag >>> 3 === 5) readVersion(reader, (initialVersions ??= new Map<string, string>()))
+    else if (tag >>> 3 === 6) nonce = reader.string()
+    else if (tag >>> 3 === 7) error = decodeStatus(reader.bytes())
+    else reader.skipType(tag & 7)
+  }
+  return { protocol: 'delta', node, typeUrl, nonce, error, subscribe, unsubscribe, initialVersions: initialVersions ?? noVersions }
+}
+
+/** An entry of `initial_resource_versions`. */
+function readVersion(reader: protobuf.Reader, versions: Map<string, string>): void {
+  const end = reader.uint32() + reader.pos
+  let [name, version] = ['', '']
+  while (reader.pos < end) {
+    const tag = reader.uint32()
+    if (tag >>> 3 === 1) name = reader.string()
+    else if (tag >>> 3 === 2) version = reader.string()
+    else reader.skipType(tag & 7)
+  }
+  versions.set(name, version)
 }
 
 function decodeStatus(bytes: Uint8Array): { code: number; message: string } {
   const status = { code: 0, message: '' }
   const reader = protobuf.Reader.create(bytes)
-  read(reader, reader.len, { 1: r => (status.code = r.int32()), 2: r => (status.message = r.string()) })
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32()
+    if (tag >>> 3 === 1) status.code = reader.int32()
+    else if (tag >>> 3 === 2) status.message = reader.string()
+    else reader.skipType(tag & 7)
+  }
   return status
 }
 

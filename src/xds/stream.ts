@@ -79,12 +79,13 @@ export class Stream implements Watcher {
   readonly #unknown = new Map<string, Subscription>()
   readonly #gating: Gating
   readonly #views = new Map<ResourceType, View>()
-  readonly #ended = new AbortController()
   /** Assignments of clusters that were sent before the client asked for any assignment (O4). */
   readonly #owed = new Set<string>()
   #nonces = 0
   #open = false
-  #timed = false
+  #isEnded = false
+  /** Ends the sleep until something is overdue, while there is one. */
+  #sleep: AbortController | undefined
 
   constructor(given: StreamGiven) {
     this.#given = given
@@ -132,7 +133,7 @@ export class Stream implements Watcher {
     this.#answered(type, state, verdict, request)
     if (this.#isTooMuch(subscription)) return
     // In its turn: a thousand clients that ask at once must not keep ACKs and pings waiting until the last is answered (xds.md 5.2).
-    queue.add(this)
+    if (this.#isDue) queue.add(this)
   }
 
   /** Answers a question about a type that we do not serve, so that nobody has to wait for its time-out; state of the world has no such answer (C8). */
@@ -163,11 +164,12 @@ export class Stream implements Watcher {
 
   /** Sends what may go, in the order of types that never lets a client see a name before what it names (O1). */
   flush(): void {
-    if (!this.#open || this.#ended.signal.aborted) return
+    if (!this.#open || this.#isEnded) return
     for (const type of resourceTypes) {
       const state = this.#types.get(type)
-      const sent = state?.subscription.next(this.#view(type), () => this.#nonce())
-      if (state !== undefined && sent !== undefined) this.#write(type, state, sent)
+      if (state?.subscription.isDue !== true) continue
+      const sent = state.subscription.next(this.#view(type), () => this.#nonce())
+      if (sent !== undefined) this.#write(type, state, sent)
     }
     for (const [typeUrl, subscription] of this.#unknown) {
       const sent = subscription.next(nothing, () => this.#nonce())
@@ -179,8 +181,9 @@ export class Stream implements Watcher {
 
   /** Takes all watches back; nothing of the stream remains (L8). */
   end(): void {
-    if (this.#ended.signal.aborted) return
-    this.#ended.abort()
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.#sleep?.abort()
     this.#given.queue.remove(this)
     for (const [type, { subscription }] of this.#types) {
       for (const name of subscription.watched) this.#given.cache.unwatch(this, type, name)
@@ -188,6 +191,12 @@ export class Stream implements Watcher {
     }
     this.#types.clear()
     this.#unknown.clear()
+  }
+
+  /** Something may have to be sent: most ACKs leave nothing. */
+  get #isDue(): boolean {
+    for (const { subscription } of this.#types.values()) if (subscription.isDue) return true
+    return false
   }
 
   #state(type: ResourceType, protocol: 'sotw' | 'delta'): TypeState {
@@ -290,18 +299,18 @@ export class Stream implements Watcher {
 
   /** While something waits or is unanswered, looks again when its time is up. */
   #lookAgainLater(): void {
-    if (this.#timed) return
+    if (this.#sleep !== undefined) return
     const { clock } = this.#given
-    const deadlines = [...this.#types.values()].map(({ subscription, flushedAt }) =>
-      // What the socket has not taken yet is not overdue; see `write` (L4).
-      subscription.inFlight === undefined ? undefined : (flushedAt ?? clock.now()) + patienceMs,
-    )
-    const deadline = Math.min(...[...deadlines, this.#gating.deadline].map(time => time ?? Infinity))
+    const now = clock.now()
+    let deadline = this.#gating.deadline ?? Infinity
+    // What the socket has not taken yet is not overdue; see `write` (L4).
+    for (const { subscription, flushedAt } of this.#types.values())
+      if (subscription.inFlight !== undefined) deadline = Math.min(deadline, (flushedAt ?? now) + patienceMs)
     if (deadline === Infinity) return
-    this.#timed = true
-    void clock.sleep(Math.max(0, deadline - clock.now()), this.#ended.signal).then(() => {
-      this.#timed = false
-      if (this.#ended.signal.aborted) return
+    this.#sleep = new AbortController()
+    void clock.sleep(Math.max(0, deadline - now), this.#sleep.signal).then(() => {
+      this.#sleep = undefined
+      if (this.#isEnded) return
       this.#expire()
       this.flush()
       this.#gating.prune()

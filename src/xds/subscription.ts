@@ -96,6 +96,11 @@ export class Subscription {
     return this.#dirty.size + this.#forced.size
   }
 
+  /** There may be something to send now: `next` is worth its while. */
+  get isDue(): boolean {
+    return this.inFlight === undefined && (this.#mustReply || this.pending > 0 || this.#quarantine.isSearching)
+  }
+
   /** How many resources the client refused in the version they have. */
   get quarantined(): number {
     return this.#quarantine.size
@@ -214,7 +219,7 @@ export class Subscription {
    * as sent under `nonce`.
    */
   next(view: View, nonce: () => string): Sent | undefined {
-    if (this.inFlight !== undefined) return undefined
+    if (!this.isDue) return undefined
     let content = this.#content(view)
     while (content === undefined) {
       const trial = this.#quarantine.takeTrial()
@@ -261,28 +266,32 @@ export class Subscription {
 
   #changes(view: View): Content {
     const resources: Resource[] = []
-    const removed: string[] = []
-    for (const name of new Set([...this.#dirty, ...this.#forced])) {
-      const resource = this.#due(name, view)
-      const forced = this.#forced.has(name)
-      if (resource === undefined) {
-        const known = this.#copies.sentVersion(name) !== undefined
-        this.#copies.sendRemoval(name)
-        this.#quarantine.release(name)
-        // State of the world has no word for "there is none" (S5): such a client keeps what it has until it lets go of the name.
-        if (this.protocol === 'delta' && (known || forced)) removed.push(name)
-      } else if (this.#quarantine.refuses(resource)) {
-        // Nothing to say until it changes (C10).
-      } else if (forced || this.#copies.sentVersion(name) !== resource.version) {
-        if (view.held(resource) || this.keepsOwn(resource)) continue
-        resources.push(resource)
-        this.#copies.send(resource)
-        this.#quarantine.release(name)
-      } else this.#copies.confirm(resource)
-      this.#dirty.delete(name)
-      this.#forced.delete(name)
-    }
-    return { resources, removed, changed: resources }
+    const content = { resources, removed: [], changed: resources }
+    for (const name of this.#dirty) this.#settle(name, view, content)
+    for (const name of this.#forced) if (!this.#dirty.has(name)) this.#settle(name, view, content)
+    return content
+  }
+
+  /** Adds what is to be said of one name; it stays to be looked at again while it is held. */
+  #settle(name: string, view: View, { resources, removed }: { readonly resources: Resource[]; readonly removed: string[] }): void {
+    const resource = this.#due(name, view)
+    const forced = this.#forced.has(name)
+    if (resource === undefined) {
+      const known = this.#copies.sentVersion(name) !== undefined
+      this.#copies.sendRemoval(name)
+      this.#quarantine.release(name)
+      // State of the world has no word for "there is none" (S5): such a client keeps what it has until it lets go of the name.
+      if (this.protocol === 'delta' && (known || forced)) removed.push(name)
+    } else if (this.#quarantine.refuses(resource)) {
+      // Nothing to say until it changes (C10).
+    } else if (forced || this.#copies.sentVersion(name) !== resource.version) {
+      if (view.held(resource) || this.keepsOwn(resource)) return
+      resources.push(resource)
+      this.#copies.send(resource)
+      this.#quarantine.release(name)
+    } else this.#copies.confirm(resource)
+    this.#dirty.delete(name)
+    this.#forced.delete(name)
   }
 
   #candidates(view: View): Resource[] {
