@@ -82,6 +82,7 @@ export class Stream implements Watcher {
   /** Assignments of clusters that were sent before the client asked for any assignment (O4). */
   readonly #owed = new Set<string>()
   #nonces = 0
+  readonly #nonce = (): string => `${this.#given.noncePrefix}${String(++this.#nonces)}`
   #open = false
   #isEnded = false
   /** Ends the sleep until something is overdue, while there is one. */
@@ -129,7 +130,7 @@ export class Stream implements Watcher {
     const { verdict, watch } = request.protocol === 'delta' ? subscription.delta(request, view) : subscription.sotw(request, view)
     for (const name of watch.add) cache.watch(this, type, name)
     for (const name of watch.drop) cache.unwatch(this, type, name)
-    if (type === 'endpoint') this.#payOwed(subscription)
+    if (type === 'endpoint' && this.#owed.size > 0) this.#payOwed(subscription)
     this.#answered(type, state, verdict, request)
     if (this.#isTooMuch(subscription)) return
     // In its turn: a thousand clients that ask at once must not keep ACKs and pings waiting until the last is answered (xds.md 5.2).
@@ -168,11 +169,11 @@ export class Stream implements Watcher {
     for (const type of resourceTypes) {
       const state = this.#types.get(type)
       if (state?.subscription.isDue !== true) continue
-      const sent = state.subscription.next(this.#view(type), () => this.#nonce())
+      const sent = state.subscription.next(this.#view(type), this.#nonce)
       if (sent !== undefined) this.#write(type, state, sent)
     }
     for (const [typeUrl, subscription] of this.#unknown) {
-      const sent = subscription.next(nothing, () => this.#nonce())
+      const sent = subscription.next(nothing, this.#nonce)
       if (sent === undefined) continue
       this.#given.write(this.#given.framer.delta([], sent.removed, { typeUrl, nonce: sent.nonce, version: '' }), () => undefined)
     }
@@ -333,10 +334,6 @@ export class Stream implements Watcher {
         fault('unanswered', { type })
       }
     }
-  }
-
-  #nonce(): string {
-    return `${this.#given.noncePrefix}${String(++this.#nonces)}`
   }
 
   #wantsWrapped(): boolean {

@@ -18,15 +18,18 @@ export interface View {
 }
 
 /** Names that a request began or ceased to watch; `*` stands for all. */
-export interface WatchChange {
+interface WatchChange {
   readonly add: string[]
   readonly drop: string[]
 }
 
 export interface Outcome {
   readonly verdict: Verdict
-  readonly watch: WatchChange
+  readonly watch: { readonly [part in keyof WatchChange]: readonly string[] }
 }
+
+/** Of a request that names nothing new, as most ACKs. */
+const sameWatch: WatchChange = { add: [], drop: [] }
 
 /** In state of the world a client says that it has something, not what of which name. */
 const unknownVersion = ''
@@ -34,10 +37,7 @@ const unknownVersion = ''
 /** In state of the world a response of these types is the whole truth (S3), and an empty first request means all of them (S1, D1). */
 const wholeTypes: ReadonlySet<ResourceType | undefined> = new Set(['cluster', 'listener'])
 
-/**
- * What one client wants of one type on one stream, what it was sent and what it acknowledged: a state machine without sockets, clock or
- * cache. Rules by their letters in reference/xds.md section 1. Two small request parsers, one state.
- */
+/** What one client wants of one type on one stream, was sent and acknowledged: a state machine without sockets, clock or cache (xds.md 1). */
 export class Subscription {
   readonly protocol: 'sotw' | 'delta'
   readonly #type: ResourceType | undefined
@@ -151,6 +151,8 @@ export class Subscription {
     const verdict = this.#verdict(request)
     const first = !this.#begun
     this.#begun = true
+    if (!first && verdict.kind === 'ack' && request.subscribe.length + request.unsubscribe.length === 0)
+      return { verdict, watch: sameWatch }
     const watch: WatchChange = { add: [], drop: [] }
     if (first) {
       for (const [name, version] of request.initialVersions) {
@@ -187,12 +189,12 @@ export class Subscription {
     const verdict = this.#verdict(request)
     const first = !this.#begun
     this.#begun = true
-    const watch: WatchChange = { add: [], drop: [] }
     // Which of them it has it does not say; only in the face of a tentative resource does that count.
     if (first && request.version !== '' && !this.#fullState) for (const name of request.names) this.#copies.told(name, unknownVersion)
     const wildcard = request.names.includes('*') || (request.names.length === 0 && !this.#named && this.#emptyMeansAll)
     this.#named ||= request.names.length > 0
-    if (wildcard === this.#wildcard && this.#watchesJust(request.names)) return { verdict, watch }
+    if (wildcard === this.#wildcard && this.#watchesJust(request.names)) return { verdict, watch: sameWatch }
+    const watch: WatchChange = { add: [], drop: [] }
     if (wildcard && !this.#wildcard) this.#openWildcard(view, watch)
     const named = new Set(request.names)
     named.delete('*')
