@@ -49,6 +49,12 @@ export const whatIfRequest = Type.Object(
       ),
     ),
     unset: Type.Optional(Type.Array(Type.String(), { description: 'ids of overrides that are taken back' })),
+    place: Type.Optional(
+      Type.Object(
+        { zone: Type.Optional(Type.String()), region: Type.Optional(Type.String()) },
+        { ...closed, description: 'shares are those of Envoys there, as their bootstraps say it; left out: of those that do not say' },
+      ),
+    ),
     limit: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 10_000, description: 'longest list in the answer (1000); counts are of all' }),
     ),
@@ -74,7 +80,7 @@ const loadBody = Type.Object({
 })
 const namedBody = Type.Object({ name: Type.String(), change: choice(['added', 'removed', 'changed']), fields })
 const shareBody = Type.Object({
-  by: choice(['source', 'member', 'priority']),
+  by: choice(['source', 'member', 'zone', 'priority']),
   name: Type.String(),
   before: Type.Number({ description: "percent of its requests, by Envoy's arithmetic on what registries say" }),
   after: Type.Number(),

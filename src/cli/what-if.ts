@@ -13,6 +13,8 @@ interface Options extends ViewOptions {
   readonly source?: readonly string[]
   readonly file?: readonly string[]
   readonly without?: readonly string[]
+  readonly zone?: string
+  readonly region?: string
   readonly json?: true
 }
 
@@ -32,6 +34,8 @@ export const register: Register = (program, context) => {
     .option('-f, --file <path...>', 'manifests as they would be: files, or folders of *.yaml, *.yml and *.json')
     .option('--without <object...>', 'objects that would be deleted: KIND/NAMESPACE/NAME')
     .option('--source <name...>', 'sources that would be down, or gone')
+    .option('--zone <name>', 'shares of requests of Envoys in this zone: pools may prefer it')
+    .option('--region <name>', 'and region')
     .option('--json', 'the same as -o json')
   addViewOptions(command).action(async (words: readonly string[], given: Options) => {
     const options = given.json === true ? ({ ...given, output: 'json' } as const) : given
@@ -44,7 +48,7 @@ export const register: Register = (program, context) => {
 }
 
 async function requestOf(words: readonly string[], options: Options, client: AdminClient): Promise<WhatIfRequest> {
-  const { file = [], without = [] } = options
+  const { file = [], without = [], zone, region } = options
   const sources = sourcesOf(words, options)
   const said = sources.length > 0 || words.length === 0 ? {} : await decisionOf(words, client)
   if (file.length + without.length + sources.length === 0 && words.length === 0) throw new CliError(2, usage)
@@ -52,6 +56,7 @@ async function requestOf(words: readonly string[], options: Options, client: Adm
     ...(file.length === 0 ? {} : { manifests: [...(await manifestTexts(file))] }),
     ...(without.length === 0 ? {} : { without: [...without] }),
     ...(sources.length === 0 ? {} : { sources: [...sources] }),
+    ...(zone === undefined && region === undefined ? {} : { place: { ...(zone && { zone }), ...(region && { region }) } }),
     ...said,
   }
 }

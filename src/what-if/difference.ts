@@ -9,6 +9,7 @@ import { type PoolEndpoint, type PoolView, priorityOf } from '../table/reader.ts
 import { differingFields, plain } from './differing-fields.ts'
 import { type RouteChange, routeChanges } from './route-changes.ts'
 import { type TrafficChange, trafficChanges } from './traffic.ts'
+import type { Place } from '../xds/resource.ts'
 import type { World } from './world.ts'
 
 /** What differs between two worlds. Equal worlds give empty lists. */
@@ -74,10 +75,17 @@ export interface ChangeFinding {
 /** Services, or clusters, that are compared in one go. */
 const atOnce = 20
 
-/** Compares; yields now and then. `most`: endpoints that are told of at most. */
-export function* difference(before: World, after: World, most: number): Steps<Difference> {
+export interface DifferenceOptions {
+  /** Endpoints that are told of at most. */
+  readonly most: number
+  /** Of the Envoys whose shares of requests are told. */
+  readonly place?: Place
+}
+
+/** Compares; yields now and then. */
+export function* difference(before: World, after: World, { most, place }: DifferenceOptions): Steps<Difference> {
   const { endpoints, endpointCounts } = yield* endpointChanges(before, after, most)
-  const traffic = yield* trafficChanges(before, after, lasting)
+  const traffic = yield* trafficChanges(before, after, { lasting, place })
   const isSame = before.routes === after.routes
   const clusters = isSame ? [] : yield* namedChanges(before.routes.clusters, after.routes.clusters)
   const listeners = isSame ? [] : yield* namedChanges(before.routes.listeners, after.routes.listeners)

@@ -7,6 +7,7 @@ import type { PoolEndpoint, PoolView } from '../table/reader.ts'
 import { priorityOf } from '../table/reader.ts'
 import { assignmentOf } from '../xds/generate/assignment.ts'
 import { selectEndpoints } from '../xds/generate/select-endpoints.ts'
+import type { Place } from '../xds/resource.ts'
 import { plain } from './differing-fields.ts'
 import type { World } from './world.ts'
 import { expectedLoad, type LoadHost, type LoadLocality } from './expected-load.ts'
@@ -21,6 +22,8 @@ export interface Load {
   readonly bySource: ReadonlyMap<string, number>
   /** By the member of the ServicePool; empty where it has none. */
   readonly byMember: ReadonlyMap<string, number>
+  /** By zone, where Envoys of a place are asked about; `-` is that of endpoints without one. */
+  readonly byZone: ReadonlyMap<string, number>
   /** By priority, where there are several. */
   readonly byPriority: ReadonlyMap<string, number>
 }
@@ -43,12 +46,15 @@ export interface TrafficChange {
 /** Assignments that are compared in one go. */
 const atOnce = 20
 
-/** Every assignment whose endpoints, or shares of requests, differ. `lasting` gives a pool without what drains away. */
-export function* trafficChanges(
-  before: World,
-  after: World,
-  lasting: (pool: PoolView | undefined) => PoolView | undefined,
-): Steps<readonly TrafficChange[]> {
+export interface TrafficOptions {
+  /** A pool without what drains away. */
+  readonly lasting: (pool: PoolView | undefined) => PoolView | undefined
+  /** Where the Envoys are that ask; undefined: they do not say. */
+  readonly place: Place | undefined
+}
+
+/** Every assignment whose endpoints, or shares of requests, differ. */
+export function* trafficChanges(before: World, after: World, { lasting, place }: TrafficOptions): Steps<readonly TrafficChange[]> {
   const [old, now] = [assignedIn(before), assignedIn(after)]
   const changes: TrafficChange[] = []
   let compared = 0
@@ -57,7 +63,7 @@ export function* trafficChanges(
     const [was, is] = [old.get(name), now.get(name)]
     const [poolBefore, poolAfter] = [was && before.pools.get(was.spec.service), is && after.pools.get(is.spec.service)]
     if (poolBefore === poolAfter && plain(was) === plain(is)) continue
-    const sides = { before: was && loadOf(was, lasting(poolBefore)), after: is && loadOf(is, lasting(poolAfter)) }
+    const sides = { before: was && loadOf(was, lasting(poolBefore), place), after: is && loadOf(is, lasting(poolAfter), place) }
     const service = (is ?? was)?.spec.service
     if (service !== undefined && plain(sides.before) !== plain(sides.after)) changes.push({ name, service, ...sides })
   }
@@ -76,8 +82,8 @@ function assignedIn({ routes, dynamic }: World): ReadonlyMap<string, Assigned> {
 const usualOverprovisioning = 140
 
 /** Takes what the assignment would say, so that nothing about endpoints is decided a second time here. `pool`: without what drains away. */
-function loadOf({ spec, options }: Assigned, pool: PoolView | undefined): Load {
-  const { localities, overprovisioning = usualOverprovisioning } = assignmentOf(spec, pool)
+function loadOf({ spec, options }: Assigned, pool: PoolView | undefined, place: Place | undefined): Load {
+  const { localities, overprovisioning = usualOverprovisioning } = assignmentOf(spec, pool, place)
   const priorities: LoadLocality[][] = []
   let endpoints = 0
   for (const { priority, weight, endpoints: told } of localities) {
@@ -90,7 +96,7 @@ function loadOf({ spec, options }: Assigned, pool: PoolView | undefined): Load {
     panicThreshold: options?.panicThreshold ?? 0,
     localityWeighted: options?.localityWeighted ?? false,
   })
-  return { endpoints, ...grouped(spec, pool, load, priorities.length > 1) }
+  return { endpoints, ...grouped(spec, pool, load, { hasPriorities: priorities.length > 1, hasZones: place !== undefined }) }
 }
 
 /** By the number of Envoy's HealthStatus: UNHEALTHY, DRAINING, TIMEOUT, DEGRADED; the others count as healthy. */
@@ -100,10 +106,11 @@ function grouped(
   spec: AssignmentSpec,
   pool: PoolView | undefined,
   load: ReadonlyMap<string, number>,
-  hasPriorities: boolean,
+  { hasPriorities, hasZones }: { readonly hasPriorities: boolean; readonly hasZones: boolean },
 ): Omit<Load, 'endpoints'> {
   const bySource = new Map<string, number>()
   const byMember = new Map<string, number>()
+  const byZone = new Map<string, number>()
   const byPriority = new Map<string, number>()
   let used = 0
   const add = (into: Map<string, number>, name: string, share: number) => into.set(name, (into.get(name) ?? 0) + share)
@@ -112,9 +119,10 @@ function grouped(
     if (share > 0) used++
     add(bySource, endpoint.winner.source, share)
     if (endpoint.member !== undefined) add(byMember, endpoint.member.name, share)
+    if (hasZones) add(byZone, endpoint.winner.endpoint.locality.zone || '-', share)
     if (hasPriorities && pool !== undefined) add(byPriority, String(priorityOf(pool, endpoint)), share)
   }
-  return { used, bySource: percents(bySource), byMember: percents(byMember), byPriority: percents(byPriority) }
+  return { used, bySource: percents(bySource), byMember: percents(byMember), byZone: percents(byZone), byPriority: percents(byPriority) }
 }
 
 function percents(shares: ReadonlyMap<string, number>): ReadonlyMap<string, number> {

@@ -3,6 +3,7 @@ import { parsing } from '../manifests/parse.ts'
 import type { Manifest } from '../manifests/object.ts'
 import { IsthmusError } from '../model/errors.ts'
 import type { Override } from '../model/override.ts'
+import type { Place } from '../xds/resource.ts'
 import type { Change } from './change.ts'
 import { type Difference, difference } from './difference.ts'
 import { imagine, type Reality } from './imagine.ts'
@@ -17,6 +18,8 @@ export interface Question {
   readonly overrides: readonly Override[]
   readonly unset: readonly string[]
   readonly sources: readonly SuspectSource[]
+  /** Of the Envoys whose shares of requests are told; undefined: those that do not say where they are. */
+  readonly place?: Place
   /** Endpoints that are told of at most; they are counted all the same. */
   readonly most: number
 }
@@ -49,7 +52,7 @@ export function* whatIf(reality: Reality, question: Question): Steps<Consequence
   }
   const { before, after, notes } = yield* imagine(reality, change)
   const differences = new Map<object, Difference>()
-  for (const world of new Set(after)) differences.set(world, yield* difference(before, world, question.most))
+  for (const world of new Set(after)) differences.set(world, yield* difference(before, world, question))
   return {
     stages: stages.map((stage, index) => ({ ...stage, difference: differences.get(after[index] as object) as Difference })),
     notes: [...notes, ...waiting(question, reality)],

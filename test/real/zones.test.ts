@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
 import { bootstrap } from '../../src/envoy/bootstrap.ts'
+import { isthmus } from '../cli/cli.ts'
 import { startEnvoy } from '../tools/envoy-process.ts'
 import { startBackends } from '../tools/http-backend.ts'
 import { freePort, freePorts } from '../tools/local.ts'
@@ -78,6 +79,29 @@ t.test('L9 locality.prefer: zone: an Envoy uses its own zone, the rest when that
   const ill = (...numbers: readonly number[]) => stage.file('endpoints.yaml', instances(...numbers))
 
   await expect('all are well', '1 2', '3')
+  const asked = await isthmus([
+    'what-if',
+    '-o',
+    'json',
+    '--zone',
+    'a',
+    '--region',
+    'r1',
+    '--without',
+    'ServicePool/default/web',
+    '--admin',
+    stage.adminUrl,
+  ])
+  const { stages } = JSON.parse(asked.out) as { stages: readonly { traffic: readonly { shares: readonly object[] }[] }[] }
+  t.match(
+    stages[0]?.traffic[0]?.shares.filter(share => 'by' in share && share.by === 'zone'),
+    [
+      { name: '-', before: 0, after: 25 },
+      { name: 'a', before: 100, after: 50 },
+      { name: 'b', before: 0, after: 25 },
+    ],
+    'what is asked about zone a is what Envoys there do',
+  )
   await ill(3)
   await expect('zone b is ill', '1 2', '1 2 4')
   await ill(1, 2)

@@ -24,6 +24,7 @@ export interface Instance {
   readonly host: number
   readonly health?: 'healthy' | 'unhealthy' | 'draining'
   readonly tags?: readonly string[]
+  readonly zone?: string
 }
 
 /** The parts of a gateway that what-if copies, with nothing around them. */
@@ -47,8 +48,15 @@ export class SmallWorld {
       const groups = [...Map.groupBy(own, one => one.service)].map(([service, list]) => ({
         id: service,
         service: serviceKey('default', service),
-        endpoints: list.map(({ host, health = 'healthy', tags = [] }) =>
-          makeEndpoint({ address: `10.0.0.${host}`, port: 80, id: `${source}-${host}`, health, tags }),
+        endpoints: list.map(({ host, health = 'healthy', tags = [], zone = '' }) =>
+          makeEndpoint({
+            address: `10.0.0.${host}`,
+            port: 80,
+            id: `${source}-${host}`,
+            health,
+            tags,
+            locality: { region: '', zone, subzone: '' },
+          }),
         ),
       }))
       this.table.apply({ name: source, type: types[source] }, groups, 0)
@@ -118,7 +126,7 @@ export class SmallWorld {
 
 /** What differs, without who says so. */
 export function between(before: World, after: World): Difference {
-  return finish(difference(before, after, 1000))
+  return finish(difference(before, after, { most: 1000 }))
 }
 
 export function isNone({

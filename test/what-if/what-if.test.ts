@@ -79,6 +79,24 @@ t.test('an edited slider moves shares and nothing else', async t => {
   )
 })
 
+t.test('shares are those of Envoys at a place, where a pool prefers zones', async t => {
+  const zoned = (['a', 'b', 'b'] as const).map((zone, index) => ({ source: 'dc1', service: 'web', host: index + 1, zone }) as const)
+  const preferring = pool('web', 'locality: {prefer: zone}, members: [{name: all, consul: {service: web}}]')
+  const world = new SmallWorld(zoned, manifests + preferring)
+  const drain = (place?: { zone: string; region: string }) => {
+    const { traffic } = only(world.ask({ overrides: [override({ action: 'drain' })], ...(place === undefined ? {} : { place }) }))
+    return traffic.map(one => [one.before, one.after].map(side => Object.fromEntries(side?.byZone ?? [])))
+  }
+  t.same(drain({ zone: 'a', region: '' }), [
+    [
+      { a: 100, b: 0 },
+      { a: 0, b: 100 },
+    ],
+  ])
+  t.same(drain({ zone: 'b', region: '' }), [], 'nothing changes for those that do not use it')
+  t.same(drain(), [[{}, {}]])
+})
+
 t.test('a source that is down: at once nothing, then what its settings say, then all of it', async t => {
   const world = new SmallWorld(web, manifests)
   /** `CODE: ADDRESS goes, …`. */

@@ -70,11 +70,12 @@ function trafficOf({ name, service, before, after }: TrafficChange): StageBody['
   return { name, service, before: side(before), after: side(after), shares: sharesOf(before, after) }
 }
 
-/** By source always; by member and priority where either side has them. */
+/** By source always; by member, zone and priority where either side has them. */
 function sharesOf(before: TrafficChange['before'], after: TrafficChange['after']): StageBody['traffic'][number]['shares'] {
   const parts = [
     ['source', before?.bySource, after?.bySource],
     ['member', before?.byMember, after?.byMember],
+    ['zone', before?.byZone, after?.byZone],
     ['priority', before?.byPriority, after?.byPriority],
   ] as const
   return parts.flatMap(([by, old, now]) =>

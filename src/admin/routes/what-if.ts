@@ -30,7 +30,7 @@ export function addWhatIf(app: FastifyInstance, { readers }: RouteContext): void
       },
     },
     async request => {
-      const { manifests = [], without = [], sources = [], overrides = [], unset = [], limit = usualLimit } = request.body
+      const { manifests = [], without = [], sources = [], overrides = [], unset = [], place, limit = usualLimit } = request.body
       const files = typeof manifests === 'string' ? [{ text: manifests }] : manifests
       const names = sources.map(one => one.name)
       const twice = names.find((name, index) => names.indexOf(name) !== index)
@@ -39,6 +39,7 @@ export function addWhatIf(app: FastifyInstance, { readers }: RouteContext): void
       const consequences = await readers.whatIf({
         files: files.map(({ file = 'manifests', text }) => ({ file, text })),
         ...{ without, sources, unset, most: limit },
+        ...(place === undefined ? {} : { place: { region: '', zone: '', ...place } }),
         overrides: overrides.map(overrideOf),
       })
       return whatIfBodyOf(consequences, revision, limit)
