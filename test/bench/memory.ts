@@ -1,6 +1,6 @@
 import { type GoalResult, ms, result } from './goal-result.ts'
 import type { Plan } from './plan.ts'
-import { withStage } from './stage.ts'
+import { type Stage, withStage } from './stage.ts'
 
 interface Size extends Plan {
   readonly most: number
@@ -22,12 +22,11 @@ export async function memoryOf(): Promise<readonly GoalResult[]> {
   return results
 }
 
-type Given = Parameters<Parameters<typeof withStage>[1]>[0]
-
-async function memoryAt({ services, endpoints, most, aim }: Size, { gateway, fleet, settledMB }: Given): Promise<GoalResult> {
-  const syncSeconds = await fleet.grow(1, services)
+async function memoryAt({ services, endpoints, most, aim }: Size, stage: Stage): Promise<GoalResult> {
+  const { gateway } = stage
+  const syncSeconds = await stage.fleet.grow(1, services)
   const stall = (await gateway.probe()).loop.max
-  const settled = await settledMB()
+  const settled = await stage.settledMB()
   const { usedMB } = (await gateway.probe()).heap
   const atMost = (await gateway.memory()).most
   const figures = `heap ${usedMB.toFixed(0)}; at most ${atMost.toFixed(0)}; first sync ${ms(syncSeconds)} s, longest stall until then ${stall.toFixed(0)} ms`
