@@ -26,7 +26,7 @@ import { Views } from './compose/views.ts'
 import { whatIfDesk } from './compose/what-if.ts'
 import { listenXds, xdsOptions } from './compose/xds-listener.ts'
 import { xdsObserver } from './compose/xds-observer.ts'
-import type { SourceLog, SourcePlugin } from './discovery/contract.ts'
+import type { SourceLog, KnownPlugins } from './discovery/contract.ts'
 import { SourceHost } from './discovery/host.ts'
 import { systemClock as clock } from './discovery/system-clock.ts'
 import { WantedSet } from './discovery/wanted-set.ts'
@@ -75,7 +75,7 @@ export interface ComposeIo {
 const drainMs = 2000
 
 /** Builds one gateway from its settings and wires its parts; nothing runs, listens or is read before `start`. */
-export function compose(given: Settings, plugins: readonly SourcePlugin[], io: ComposeIo): Gateway {
+export function compose(given: Settings, plugins: KnownPlugins, io: ComposeIo): Gateway {
   let settings = given
   const { log, environment = process.env } = io
   const random = Math.random

@@ -6,15 +6,21 @@ import { setFlagsFromString } from 'node:v8'
 const args = process.argv.slice(2)
 
 /**
- * The gateway begins once more with what only a start can bring: where Node keeps modules without their types, compiled. What takes types
- * off would stay in memory, 20 MB in each of the two threads. Whoever says NODE_COMPILE_CACHE has seen to it (docs/performance.md, Memory).
+ * The gateway begins once more with what only the environment of a start can bring; whoever sets one of these, has it so (docs/performance.md,
+ * Memory). Modules are kept without their types, compiled: what takes types off stays in memory, 20 MB in each of the two threads. And the C
+ * library keeps two heaps, not one per thread, and gives large pieces back at once, not when what came after them is freed, too.
  */
 function beginAgain(): void {
   const { env } = process
-  if (process.execve === undefined || env['NODE_COMPILE_CACHE'] !== undefined || env['NODE_CHANNEL_FD'] !== undefined) return
-  const caches = env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
-  const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
-  process.execve(process.execPath, command, { ...env, NODE_COMPILE_CACHE: join(caches, 'isthmus', 'modules') })
+  const wanted = {
+    NODE_COMPILE_CACHE: join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'isthmus', 'modules'),
+    MALLOC_ARENA_MAX: '2',
+    MALLOC_MMAP_THRESHOLD_: '65536',
+    MALLOC_TRIM_THRESHOLD_: '131072',
+  }
+  const hasAll = Object.keys(wanted).every(name => env[name] !== undefined)
+  if (hasAll || process.execve === undefined || env['NODE_CHANNEL_FD'] !== undefined) return
+  process.execve(process.execPath, [process.execPath, ...process.execArgv, ...process.argv.slice(1)], { ...wanted, ...env })
 }
 
 if (args.includes('serve')) beginAgain()

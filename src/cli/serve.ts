@@ -1,4 +1,4 @@
-import type { SourcePlugin } from '../discovery/contract.ts'
+import type { KnownPlugins } from '../discovery/contract.ts'
 import { effectiveSettings } from '../settings/effective.ts'
 import { type SettingsKey, settingsKeys } from '../settings/keys.ts'
 import { loadSettings, settingsFile } from '../settings/load.ts'
@@ -39,12 +39,7 @@ async function serve(options: Options, { io }: CommandContext): Promise<void> {
 }
 
 /** Starts the gateway and leaves it running: the process ends by signal. */
-async function runGateway(
-  settings: Settings,
-  plugins: readonly SourcePlugin[],
-  load: () => Settings,
-  file: string | undefined,
-): Promise<void> {
+async function runGateway(settings: Settings, plugins: KnownPlugins, load: () => Settings, file: string | undefined): Promise<void> {
   const [{ compose }, { createLog }, { watchSettings }, { default: closeWithGrace }] = await Promise.all([
     import('../compose.ts'),
     import('../telemetry/log.ts'),

@@ -1,14 +1,15 @@
-import type { SourcePlugin } from '../discovery/contract.ts'
+import type { KnownPlugins } from '../discovery/contract.ts'
 import type { ManifestPlugin, ManifestSource } from '../manifests/contract.ts'
 import { directorySource } from '../manifests/directory.ts'
 import { readKinds } from '../manifests/kinds.ts'
 import { IsthmusError } from '../model/errors.ts'
 import type { KubernetesManifests, Settings } from '../settings/settings.ts'
 import type { ManifestHost } from './manifest-host.ts'
+import { knownPlugin } from './open-source.ts'
 
 export interface ManifestSourcesGiven {
   readonly host: ManifestHost
-  readonly plugins: readonly SourcePlugin[]
+  readonly plugins: KnownPlugins
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
@@ -33,7 +34,7 @@ export class ManifestSources {
       if (this.#open.get(name) === text) made.set(name, { settings: text, source: undefined })
       else if (one.type === 'directory')
         made.set(name, { settings: text, source: directorySource({ path: one.path, namespace: 'default' }) })
-      else made.set(name, { settings: text, source: this.#kubernetes(one, settings) })
+      else made.set(name, { settings: text, source: await this.#kubernetes(one, settings) })
     }
     for (const name of this.#open.keys()) {
       const next = made.get(name)
@@ -48,10 +49,10 @@ export class ManifestSources {
     }
   }
 
-  #kubernetes(one: KubernetesManifests, settings: Settings): ManifestSource {
+  async #kubernetes(one: KubernetesManifests, settings: Settings): Promise<ManifestSource> {
     const { plugins, environment } = this.#given
     const cluster = settings.sources.find(({ name }) => name === one.source)
-    const plugin = plugins.find(({ type }) => type === cluster?.type)
+    const plugin = cluster && (await knownPlugin(cluster.type, plugins))
     if (cluster === undefined || plugin === undefined || !holdsManifests(plugin))
       throw new IsthmusError('settings-invalid', `manifests: source ${one.source} holds no objects of the configuration`)
     return plugin.manifests(cluster.own, {

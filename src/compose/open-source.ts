@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { addressRules } from '../discovery/address-rules.ts'
-import type { SourceLog, SourcePlugin } from '../discovery/contract.ts'
+import type { KnownPlugins, SourceLog, SourcePlugin } from '../discovery/contract.ts'
 import type { HostedSource } from '../discovery/host.ts'
 import { RefusedAddresses } from '../discovery/refused-addresses.ts'
 import { systemClock } from '../discovery/system-clock.ts'
@@ -13,13 +13,8 @@ import type { Settings, SourceSettings } from '../settings/settings.ts'
  * Makes a source from its settings, ready for the host.
  * @throws IsthmusError `settings-invalid` naming the source, when its type or its own settings are wrong
  */
-export async function openSource(
-  one: SourceSettings,
-  settings: Settings,
-  plugins: readonly SourcePlugin[],
-  log: SourceLog,
-): Promise<HostedSource> {
-  const plugin = isFile(one.type) ? await loadPlugin(one) : plugins.find(known => known.type === one.type)
+export async function openSource(one: SourceSettings, settings: Settings, plugins: KnownPlugins, log: SourceLog): Promise<HostedSource> {
+  const plugin = isFile(one.type) ? await loadPlugin(one) : await knownPlugin(one.type, plugins)
   if (plugin === undefined) throw new IsthmusError('settings-invalid', `source ${one.name}: there is no source type "${one.type}"`)
   const refused = new RefusedAddresses(() => systemClock.wall())
   const instance = plugin.create(one.own, {
@@ -31,6 +26,12 @@ export async function openSource(
     stateFolder: stateFolder(settings, one.name),
   })
   return { name: one.name, type: plugin.type, instance, log, refused, ...(one.guards === undefined ? {} : { guards: one.guards }) }
+}
+
+/** One of the plugins that come with the gateway, or undefined. */
+export async function knownPlugin(type: string, plugins: KnownPlugins): Promise<SourcePlugin | undefined> {
+  const known = plugins.find(one => one.type === type)
+  return known !== undefined && 'load' in known ? known.load() : known
 }
 
 function isFile(type: string): boolean {

@@ -1,5 +1,5 @@
 import type { ConsulRequest } from '../compile/emissary/input.ts'
-import type { Lease, SourceLog, SourcePlugin, SourceSecret } from '../discovery/contract.ts'
+import type { Lease, SourceLog, KnownPlugins, SourceSecret } from '../discovery/contract.ts'
 import type { HostedSource, SourceHost } from '../discovery/host.ts'
 import type { KnownBefore } from '../discovery/source-run.ts'
 import { errorText } from '../model/errors.ts'
@@ -10,7 +10,7 @@ import { openSource } from './open-source.ts'
 
 export interface SourcesGiven {
   readonly host: SourceHost
-  readonly plugins: readonly SourcePlugin[]
+  readonly plugins: KnownPlugins
   readonly log: SourceLog
   /** What was known of a source before the start. */
   readonly recall: (one: SourceSettings) => Promise<KnownBefore | undefined>

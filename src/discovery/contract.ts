@@ -9,8 +9,8 @@ import type { ServiceKey } from '../model/service-key.ts'
  * merging, guards and precedence are the table's and the host's.
  */
 
-/** One mechanism, e.g. Consul. A plugin folder exports exactly one of these from its index.ts. */
-export interface SourcePlugin<Settings = unknown> {
+/** What settings need to know of a mechanism, e.g. Consul. */
+export interface SourceType {
   /** The `type` in isthmus.yaml. */
   readonly type: string
   /**
@@ -20,8 +20,20 @@ export interface SourcePlugin<Settings = unknown> {
   readonly schema: TSchema
   /** There may be one source of this type at most: its agents' addresses are fixed. */
   readonly isSingle?: true
+}
+
+/** One mechanism. A plugin folder exports exactly one of these from its index.ts. */
+export interface SourcePlugin<Settings = unknown> extends SourceType {
   create(settings: Settings, given: SourceGiven): SourceInstance
 }
+
+/** A mechanism whose code is read when a source of it is configured: what a gateway does not use takes no memory. */
+export interface LazyPlugin extends SourceType {
+  load(): Promise<SourcePlugin>
+}
+
+/** The mechanisms that a gateway knows. */
+export type KnownPlugins = readonly (SourcePlugin | LazyPlugin)[]
 
 /** What every source gets from the gateway at creation. */
 export interface SourceGiven {

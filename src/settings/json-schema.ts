@@ -1,11 +1,11 @@
-import type { SourcePlugin } from '../discovery/contract.ts'
+import type { SourceType } from '../discovery/contract.ts'
 import { closeObjects, settingsSchema, sourceBase } from './schema.ts'
 
 /**
  * JSON Schema of isthmus.yaml for editors (`isthmus schema settings`), with the keys of the sources that are built in.
  * @param plugins the sources' plugins
  */
-export function settingsJsonSchema(plugins: readonly SourcePlugin[]): Record<string, unknown> {
+export function settingsJsonSchema(plugins: readonly SourceType[]): Record<string, unknown> {
   const schema = JSON.parse(JSON.stringify(settingsSchema)) as { properties: { sources: { items: unknown } } }
   const { type: _type, ...base } = sourceBase
   const builtIn = plugins.map(plugin => {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import type { SourcePlugin } from '../discovery/contract.ts'
+import type { SourceType } from '../discovery/contract.ts'
 import { errorText, IsthmusError } from '../model/errors.ts'
 import { check, compileCheck } from './check.ts'
 import { parseSettings, type Path, type Problem, type SettingsDocument } from './document.ts'
@@ -22,7 +22,7 @@ export interface SettingsInput {
   /** By the name of the key, e.g. `{ 'xds.listen': ':18000' }`. */
   readonly flags: Readonly<Record<string, string>>
   /** Plugins of the sources that may be configured: their schemas check the sources' own keys. */
-  readonly plugins: readonly SourcePlugin[]
+  readonly plugins: readonly SourceType[]
 }
 
 const checkFile = compileCheck(settingsSchema)

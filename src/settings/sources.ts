@@ -1,4 +1,4 @@
-import type { SourcePlugin } from '../discovery/contract.ts'
+import type { SourceType } from '../discovery/contract.ts'
 import { poolNamesSource } from '../model/pool-rule.ts'
 import { didYouMean } from '../model/nearest.ts'
 import { check, compileCheck } from './check.ts'
@@ -21,7 +21,7 @@ const baseKeys = Object.keys(sourceBase)
 export function readSources(
   given: ReadonlyMap<number, RawSource>,
   defaults: SettingsFile['defaults'],
-  plugins: readonly SourcePlugin[],
+  plugins: readonly SourceType[],
   folder: string,
 ): { sources: readonly SourceSettings[]; problems: readonly Problem[] } {
   const problems: Problem[] = []
@@ -70,7 +70,7 @@ export function readSources(
 export function trustProblems(
   trust: readonly string[] | undefined,
   sources: readonly SourceSettings[],
-  plugins: readonly SourcePlugin[],
+  plugins: readonly SourceType[],
 ): readonly Problem[] {
   const known = [...sources.map(one => one.name), ...plugins.map(one => one.type)]
   return (trust ?? []).flatMap((name, index) => {
@@ -85,7 +85,7 @@ export function trustProblems(
   })
 }
 
-function unknownType(type: string, plugins: readonly SourcePlugin[]): string {
+function unknownType(type: string, plugins: readonly SourceType[]): string {
   const known = plugins.map(plugin => plugin.type)
   const choices = `known types: ${[...known, './file.ts of your own'].join(', ')}`
   const suggestion = didYouMean(type, known)

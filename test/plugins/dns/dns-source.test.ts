@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
-import { dnsPlugin, type DnsSettings } from '../../../plugins/dns/index.ts'
+import { dnsPlugin } from '../../../plugins/dns/index.ts'
+import type { DnsSettings } from '../../../plugins/dns/settings.ts'
 import { IsthmusError } from '../../../src/model/errors.ts'
 import { makeGiven, type Run, startRun } from '../../contract/harness.ts'
 import { type NameServer, startNameServer } from './name-server.ts'
