@@ -8,6 +8,8 @@ export interface IrHttpServices {
   readonly logs: readonly IrLog[]
   readonly tracing?: IrTracing
   readonly options: IrHttpOptions
+  /** Whose the options are: the Module. */
+  readonly optionsOrigin?: ObjectRef
 }
 
 /** Where a service is. */

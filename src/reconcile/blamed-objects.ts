@@ -11,14 +11,15 @@ export interface Refused {
 }
 
 /**
- * The objects that an Envoy's refusal is about: those a refused listener or cluster was made of; of a refused route configuration, which is made of
+ * The objects that an Envoy's refusal is about: those a refused listener or cluster was made of, and the Module if the text speaks of its file or its
+ * script; of a refused route configuration, which is made of
  * many, those whose routes differ from what the Envoy has, or, if its text quotes the regular expression of a route, those with that route. Empty for
  * what no object asked for. `table`: the one that the refused resource was made of.
  */
 export function blamedObjects({ refused, acked, text }: Refused, table: RouteTable): readonly ObjectRef[] {
   switch (refused.type) {
     case 'listener':
-      return table.listeners.filter(one => one.name === refused.name).map(one => one.origin)
+      return [...moduleAtFault(text, table.http), ...table.listeners.filter(one => one.name === refused.name).map(one => one.origin)]
     case 'cluster':
       return table.clusters.find(one => one.name === refused.name)?.origins ?? []
     case 'route':
@@ -26,6 +27,13 @@ export function blamedObjects({ refused, acked, text }: Refused, table: RouteTab
     default:
       return []
   }
+}
+
+/** A file that this Envoy cannot open, or a script that none can read, stands in every listener, and in one object. */
+function moduleAtFault(text: string, { options, optionsOrigin }: RouteTable['http']): readonly ObjectRef[] {
+  const to = options.accessLog?.to
+  const named = (typeof to === 'object' && text.includes(to.file)) || (options.lua !== undefined && text.includes('script load error'))
+  return named && optionsOrigin !== undefined ? [optionsOrigin] : []
 }
 
 function routeOrigins(refused: Resource, acked: Resource | undefined, text: string, table: RouteTable): readonly ObjectRef[] {

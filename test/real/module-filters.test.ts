@@ -129,27 +129,36 @@ t.test('Module: gzip and brotli (emissary-resources.md 6)', async t => {
   t.notOk('accept-encoding' in (JSON.parse(gunzipSync(hidden.body).toString()) as { headers: object }).headers)
 })
 
-t.test('Module: Lua; a script that Envoy cannot read is shown, and what was served goes on (emissary-resources.md 6)', async t => {
-  const { stage, set } = await begin(t)
-  const script = 'function envoy_on_response(handle)\n  handle:headers():add("x-lua", handle:headers():get(":status"))\nend\n'
-  await set({ lua_scripts: script })
-  t.equal((await get(`${stage.url}/web/`)).headers['x-lua'], '200')
-  await stage.manifests('module', [module({ lua_scripts: 'function envoy_on_response(' })])
-  interface Proxies {
-    readonly items: readonly {
-      readonly state: string
-      readonly types: readonly { readonly lastNack: { readonly text: string } | null }[]
-    }[]
-  }
-  const proxy = async () => (await stage.api<Proxies>('/api/v1/proxies')).items[0]
-  await eventually('Envoy’s refusal shows', async () => (await proxy())?.state === 'rejected')
-  t.match((await proxy())?.types.flatMap(({ lastNack }) => lastNack?.text ?? []).join(), /script load error/)
-  t.equal((await get(`${stage.url}/web/`)).headers['x-lua'], '200')
-  await stage.manifests('more', [mappingObject('more', { prefix: '/more/', service: 'web' })])
-  await stage.answers('/more/', answer => answer.status === 200)
-  await set({})
-  t.equal((await get(`${stage.url}/web/`)).headers['x-lua'], undefined)
-})
+t.test(
+  'Module: Lua; a script or a log file that Envoy cannot take is shown, and what was served goes on (emissary-resources.md 6)',
+  async t => {
+    const { stage, set } = await begin(t)
+    const script = 'function envoy_on_response(handle)\n  handle:headers():add("x-lua", handle:headers():get(":status"))\nend\n'
+    await set({ lua_scripts: script })
+    t.equal((await get(`${stage.url}/web/`)).headers['x-lua'], '200')
+    await stage.manifests('module', [module({ lua_scripts: 'function envoy_on_response(' })])
+    interface Proxies {
+      readonly items: readonly {
+        readonly state: string
+        readonly types: readonly { readonly lastNack: { readonly text: string } | null }[]
+      }[]
+    }
+    const proxy = async () => (await stage.api<Proxies>('/api/v1/proxies')).items[0]
+    await eventually('Envoy’s refusal shows', async () => (await proxy())?.state === 'rejected')
+    t.match((await proxy())?.types.flatMap(({ lastNack }) => lastNack?.text ?? []).join(), /script load error/)
+    t.equal((await get(`${stage.url}/web/`)).headers['x-lua'], '200')
+    await stage.manifests('more', [mappingObject('more', { prefix: '/more/', service: 'web' })])
+    await stage.answers('/more/', answer => answer.status === 200)
+    const rejections = async () =>
+      (await stage.api<{ rejections: { proxy: string; text: string }[] }>('/api/v1/objects/Module/default/ambassador')).rejections
+    t.match(await rejections(), [{ proxy: 'edge-1', text: /script load error/ }], 'at the Module')
+    await stage.manifests('module', [module({ envoy_log_path: '/nonexistent/folder/x.log' })])
+    await eventually('the file shows', async () => (await rejections()).some(({ text }) => text.includes('/nonexistent/folder/x.log')))
+    t.equal((await get(`${stage.url}/web/`)).headers['x-lua'], '200', 'the listener is what it was')
+    await set({})
+    t.equal((await get(`${stage.url}/web/`)).headers['x-lua'], undefined)
+  },
+)
 
 t.test('Module: access logs, as text and JSON, to a file and to standard output (emissary-resources.md 6)', async t => {
   const { stage, set } = await begin(t)

@@ -1,8 +1,10 @@
 import t from 'tap'
-import { emptyRouteTable, type IrCluster, type IrRoute, type IrRouteConfig } from '../../src/ir/route-table.ts'
+import type { IrHttpOptions } from '../../src/ir/http-options.ts'
+import { emptyRouteTable, type IrCluster, type IrListener, type IrRoute, type IrRouteConfig } from '../../src/ir/route-table.ts'
 import { refText } from '../../src/model/object-ref.ts'
 import { blamedObjects } from '../../src/reconcile/blamed-objects.ts'
 import { generateCluster } from '../../src/xds/generate/cluster.ts'
+import { generateListener } from '../../src/xds/generate/listener.ts'
 import { generateRouteConfig } from '../../src/xds/generate/route-config.ts'
 
 const ref = (name: string, kind = 'Mapping') => ({ kind, namespace: 'default', name, at: 'a.yaml:1' })
@@ -63,6 +65,21 @@ for (const { rule, had, refused, text = 'no', blamed } of cases) {
     t.same(blamedObjects({ refused: generateRouteConfig(refused), acked, text }, table).map(refText), blamed)
   })
 }
+
+t.test('a refusal of a listener is about what it was made of, and about the Module if its file or script is spoken of', async t => {
+  const chains = [{ name: 'c', serverNames: [], serve: { kind: 'http' as const, routeConfig: 'r' } }]
+  const one: IrListener = {
+    ...{ name: 'l', address: '0.0.0.0', port: 80, statPrefix: 's', chains },
+    ...{ trustedHops: 0, securityModel: 'XFP', origin: ref('http', 'Listener') },
+  }
+  const options: IrHttpOptions = { lua: 'x', accessLog: { to: { file: '/logs/a' }, format: '' } }
+  const http = { ...emptyRouteTable.http, options, optionsOrigin: ref('ambassador', 'Module') }
+  const table = { ...emptyRouteTable, listeners: [one], http }
+  const about = (text: string) => blamedObjects({ refused: generateListener(one, http), acked: undefined, text }, table).map(refText)
+  t.same(about('cannot bind'), ['Listener default/http'])
+  t.same(about("unable to open file '/logs/a': No such file"), ['Module default/ambassador', 'Listener default/http'])
+  t.same(about('script load error: x'), ['Module default/ambassador', 'Listener default/http'])
+})
 
 t.test('a refusal of a cluster is about all objects that share it; of one that is gone, about nobody', async t => {
   const refused = generateCluster(cluster)

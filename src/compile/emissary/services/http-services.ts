@@ -25,5 +25,6 @@ export function compileHttpServices(
     logs: compileLogs(objects.of('LogService'), context),
     ...(tracing === undefined ? {} : { tracing }),
     options: httpOptions(module, errors),
+    ...(module.object === undefined ? {} : { optionsOrigin: module.object.manifest.ref }),
   }
 }
