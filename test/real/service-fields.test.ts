@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { startEnvoyServices } from '../tools/envoy-services.ts'
-import { type BackendAnswer, startBackends, stopBackends } from '../tools/http-backend.ts'
+import { type BackendAnswer, startBackends } from '../tools/http-backend.ts'
 import type { Teardown } from '../tools/local.ts'
 import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
@@ -42,9 +42,7 @@ const object = (kind: string, name: string, spec: object): object => ({
 })
 
 t.test('fields of AuthService, RateLimitService, LogService and TracingService', async t => {
-  const [backend] = await startBackends(1)
-  if (backend === undefined) throw new Error('no backend')
-  t.teardown(() => stopBackends([backend]))
+  const [backend] = await startBackends(t, 1)
   const logged: unknown[] = []
   const [auth, zipkin, services] = [
     await startListener(t),
@@ -52,7 +50,7 @@ t.test('fields of AuthService, RateLimitService, LogService and TracingService',
     await startEnvoyServices({ shouldRateLimit: () => ({ overallCode: 'OVER_LIMIT' }), log: message => void logged.push(message) }),
   ]
   t.teardown(() => services.stop())
-  const stage = await startStage(t, { sources: [{ name: 'vms', type: 'vm' }] })
+  const stage = await startStage(t)
   const ports = { web: backend.port, auth: auth.port, zipkin: zipkin.port, services: services.port }
   await stage.registerVm(
     'vm-1',

@@ -109,7 +109,7 @@ interface Pass {
 
 function* compileOnce(objects: readonly CheckedObject[], input: CompileInput, lookups: Lookups, memo: CompileMemo): Steps<Pass> {
   const report = new Report()
-  const strict = input.strictSelectors ?? true
+  const strict = !/^(true|1)$/i.test(input.environment?.['DISABLE_STRICT_LABEL_SELECTORS'] ?? '')
   const resolvers = new Resolvers(objects, input)
   for (const object of objects) for (const finding of resolvers.check(object)) report.refuse(object, finding)
   const all = new Objects(

@@ -24,14 +24,15 @@ export interface CompileInput {
   readonly sources?: readonly KnownSource[] | undefined
   /** Wall clock in ms, to say which certificates are over; without it nothing is said. */
   readonly now?: number
-  /** For `$NAME` in a ConsulResolver's address, and what Emissary reads: AMBASSADOR_NAMESPACE, AMBASSADOR_ENVOY_BIND_ADDRESS (0.0.0.0). */
+  /**
+   * For `$NAME` in a ConsulResolver's address, and what Emissary reads: AMBASSADOR_NAMESPACE (default), AMBASSADOR_ENVOY_BIND_ADDRESS (0.0.0.0),
+   * DISABLE_STRICT_LABEL_SELECTORS (true: a Host adopts a Mapping if hostname or selector match, instead of both).
+   */
   readonly environment?: Readonly<Record<string, string | undefined>>
   /** Where the admin API listens; 8877 when absent. */
   readonly adminPort?: number
   /** Reads a small file of this machine; undefined offline, where nobody knows what will be there. */
   readonly readFile?: (path: string) => { readonly text: string } | { readonly problem: string }
-  /** False: a Host adopts a Mapping if hostname or selector match, instead of both (DISABLE_STRICT_LABEL_SELECTORS). */
-  readonly strictSelectors?: boolean
 }
 
 /** An object as it stands now and as it last served. */
