@@ -1,4 +1,3 @@
-import type { CompileResult } from '../compile/emissary/input.ts'
 import type { SourceHost } from '../discovery/host.ts'
 import type { ManifestStore } from '../manifests/store.ts'
 import { IsthmusError } from '../model/errors.ts'
@@ -6,13 +5,13 @@ import { didYouMean } from '../model/nearest.ts'
 import type { Override } from '../model/override.ts'
 import { conflictError } from '../operate/overrides.ts'
 import { inSlices } from '../model/in-slices.ts'
-import type { OnDemand } from '../reconcile/on-demand.ts'
 import { systemTimers } from '../reconcile/timers.ts'
 import type { EndpointTable } from '../table/endpoint-table.ts'
 import type { Reality } from '../what-if/imagine.ts'
 import type { SuspectSource } from '../what-if/stages.ts'
 import { type Asked, type Consequences, whatIf } from '../what-if/what-if.ts'
 import type { Operate } from './operate.ts'
+import type { Serving } from './serving.ts'
 import type { Sources } from './sources.ts'
 
 export interface WhatIfGiven {
@@ -21,9 +20,7 @@ export interface WhatIfGiven {
   readonly operate: Pick<Operate, 'overrides'>
   readonly table: EndpointTable
   readonly store: ManifestStore
-  readonly onDemand: Pick<OnDemand, 'assignments'>
-  /** What is served of the store as it is; undefined while nothing is, for a defect. */
-  readonly compiled: () => Promise<CompileResult | undefined>
+  readonly serving: Pick<Serving, 'compiled' | 'dynamicAssignments'>
   readonly compile: Reality['compile']
 }
 
@@ -33,14 +30,14 @@ export interface WhatIfGiven {
  * `manifest-invalid`, `manifest-unreadable`
  */
 export function whatIfDesk(given: WhatIfGiven): (asked: Asked) => Promise<Consequences> {
-  const { operate, table, store, onDemand, compile } = given
+  const { operate, table, store, serving, compile } = given
   let turn: Promise<unknown> = Promise.resolve()
   return asked => {
     const answer = turn.then(async () => {
-      const compiled = await given.compiled()
+      const compiled = await serving.compiled()
       if (compiled === undefined) throw new IsthmusError('internal', 'nothing could be compiled; the log says why')
       const overrides = operate.overrides.list().map(one => one.override)
-      const reality = { table, store, compiled, compile, overrides, dynamic: onDemand.assignments }
+      const reality = { table, store, compiled, compile, overrides, dynamic: serving.dynamicAssignments }
       demandOverrides(asked, overrides, table)
       return inSlices(whatIf(reality, { ...asked, sources: asked.sources.map(one => suspect(one, given)) }), systemTimers)
     })
