@@ -40,9 +40,9 @@ export function trustOrder(first: readonly string[], isStale: (source: string) =
 
 /** Puts one more into a list that is sorted: there are few. */
 export function insertByTrust(sorted: Evidence[], one: Evidence, trust: Trust): void {
-  let at = sorted.length
-  while (at > 0 && trust(one, sorted[at - 1] as Evidence) < 0) at--
-  sorted.splice(at, 0, one)
+  let at = sorted.push(one) - 1
+  for (; at > 0 && trust(one, sorted[at - 1] as Evidence) < 0; at--) sorted[at] = sorted[at - 1] as Evidence
+  sorted[at] = one
 }
 
 function compare(a: string, b: string): number {
