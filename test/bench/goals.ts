@@ -27,7 +27,7 @@ export const goalCases: Readonly<Record<string, (effort: Effort) => Promise<read
 }
 
 /** By then what runs for each change is compiled for speed. */
-const warmUp = { changes: 1000, perSecond: 200 }
+const warmUp = { changes: 5000, perSecond: 500 }
 
 async function changesOf({ changes }: Effort): Promise<readonly GoalResult[]> {
   const plan = { services: 1000, endpoints: 100 }
