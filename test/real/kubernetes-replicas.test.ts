@@ -121,6 +121,9 @@ t.test(
     const next = mapping('next', { prefix: '/next/', service: 'web' })
     await cluster.apply(next)
     await eventually('a new route, too', () => answered('/next/'))
+    // As if the lease had been given out for a second, not for fifteen: nobody renews it any more.
+    const spec = { leaseDurationSeconds: 1 }
+    await cluster.request('PATCH', await cluster.pathOf(lease), { spec }, 'application/merge-patch+json')
     await eventually(
       'the other one writes its status once the lease has run out',
       async () => (await read<Status>(cluster, next)).status?.conditions?.some(one => one.type === 'Accepted' && one.status === 'True'),
