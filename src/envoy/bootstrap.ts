@@ -34,6 +34,8 @@ export interface XdsTls {
 
 /** Name of the one cluster in the bootstrap: the control plane itself. */
 const xdsClusterName = 'isthmus_xds'
+/** Waits for it as long as it takes: an Envoy that nobody gave routes must not call itself ready after Envoy's usual 15 s (xds.md S1). */
+const firstConfiguration = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' }
 /** What the listener of `/ready` is called in statistics. */
 export const readyStatPrefix = 'isthmus_ready'
 
@@ -69,8 +71,8 @@ export function bootstrap(options: BootstrapOptions): object {
           },
         ],
       },
-      cds_config: { ads: {}, resource_api_version: 'V3' },
-      lds_config: { ads: {}, resource_api_version: 'V3' },
+      cds_config: firstConfiguration,
+      lds_config: firstConfiguration,
     },
     static_resources: {
       clusters: [xdsCluster(options)],
