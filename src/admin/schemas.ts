@@ -87,7 +87,8 @@ export const sourceParams = Type.Object({ name })
 export const serviceParams = Type.Object({ namespace: name, name })
 export const proxyParams = Type.Object({ nodeId: name })
 export const proxyTypeParams = Type.Object({ nodeId: name, type: choice(resourceTypes) })
-export const objectParams = Type.Object({ kind: name, namespace: name, name })
+/** Without a namespace where the kind has none. */
+export const objectParams = Type.Object({ kind: name, namespace: Type.Optional(name), name })
 
 const reasonBody = Type.Object({ code: Type.String(), text: Type.String() })
 

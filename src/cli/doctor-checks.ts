@@ -1,6 +1,7 @@
 import type { OverrideBody } from '../admin/override-schemas.ts'
 import type { ConflictBody, ObjectBody, ProxyBody, ServiceBody, SourceBody, StatusBody } from '../admin/schemas.ts'
 import type { Lease } from '../discovery/contract.ts'
+import { refWord } from '../model/object-ref.ts'
 import { counted } from './words.ts'
 
 /** Something that is not as it should be. `error`: requests fail, or would; `warning`: it does not hold for long; `note`: worth knowing. */
@@ -157,10 +158,11 @@ function agentAilments({ agentId, state, ageSeconds, fenced }: Lease): readonly 
   ]
 }
 
-function refused({ kind, namespace, name, problems, lastGood }: ObjectBody): Ailment {
+function refused(object: ObjectBody): Ailment {
+  const { problems, lastGood } = object
   const text = problems.map(({ at, path, text: what }) => `${at}: ${path === '' ? '' : `${path}: `}${what}`).join('; ')
   return error(
-    `${kind}/${namespace}/${name}`,
+    refWord(object),
     `is refused: ${text}`,
     lastGood ? 'correct it; its last good version serves' : 'correct it; nothing of it serves',
   )

@@ -1,4 +1,5 @@
 import type { ObjectBody } from '../admin/schemas.ts'
+import { refWord } from '../model/object-ref.ts'
 import type { Register } from './command.ts'
 import { addListOptions, showList } from './list-command.ts'
 import type { View, ViewOptions } from './output.ts'
@@ -18,7 +19,7 @@ const view: View<ObjectBody> = {
     { head: 'LAST GOOD', value: object => (object.lastGood ? 'serves' : ''), wide: true },
     { head: 'REMARK', value: object => cut(remarks(object).join('; '), remarkWidth) },
   ],
-  name: object => `${object.kind}/${object.namespace}/${object.name}`,
+  name: refWord,
   none: 'no objects: put manifests into the folder that "manifests" in isthmus.yaml names',
 }
 

@@ -1,6 +1,7 @@
 import type { IrForward } from '../ir/route-action.ts'
 import type { IrMatch, IrValueMatch } from '../ir/route-table.ts'
 import type { RouteBody } from '../admin/schemas.ts'
+import { refText } from '../model/object-ref.ts'
 import type { Register } from './command.ts'
 import { addListOptions, showList } from './list-command.ts'
 import type { View, ViewOptions } from './output.ts'
@@ -34,7 +35,7 @@ export const register: Register = (program, context) => {
 }
 
 function refs(origins: RouteBody['origins']): string {
-  return origins.map(origin => `${origin.kind} ${origin.namespace}/${origin.name}`).join(', ')
+  return origins.map(refText).join(', ')
 }
 
 /** `/web/ GET x-a=1 ?v=2 30%`: `=` exact, `~` regex, `!` inverted. */

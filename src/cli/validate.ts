@@ -1,4 +1,4 @@
-import { refText } from '../model/object-ref.ts'
+import { refText, refWord } from '../model/object-ref.ts'
 import type { ObjectStatus } from '../manifests/status.ts'
 import type { Register } from './command.ts'
 import { ambassadorIds, type OfflineOptions, type OfflineResult, problemLines, readOffline } from './offline-manifests.ts'
@@ -24,7 +24,7 @@ export const register: Register = (program, { io, exit }) => {
       const { statuses, problems, warnings } = result
       const { output } = options
       if (output === 'json' || output === 'yaml') io.out.write(await dataText({ items: statuses, problems, warnings }, output))
-      else if (output === 'name') io.out.write(statuses.map(({ ref }) => `${ref.kind}/${ref.namespace}/${ref.name}\n`).join(''))
+      else if (output === 'name') io.out.write(statuses.map(({ ref }) => `${refWord(ref)}\n`).join(''))
       else io.out.write(resultText(result))
     })
 }

@@ -1,5 +1,6 @@
 import type { RouteBody } from '../admin/schemas.ts'
 import type { StageBody, WhatIfBody } from '../admin/what-if-schemas.ts'
+import { refWord } from '../model/object-ref.ts'
 import type { Io } from './io.ts'
 import type { Format } from './output.ts'
 import { matchText, targetText } from './routes.ts'
@@ -39,7 +40,7 @@ const routeColumns: readonly Column<Route>[] = [
   { head: 'AFTER', value: one => routeText(one.after, toText) },
 ]
 const objectColumns: readonly Column<ObjectChange>[] = [
-  { head: 'OBJECT', value: one => `${one.kind}/${one.namespace}/${one.name}` },
+  { head: 'OBJECT', value: refWord },
   { head: 'BEFORE', value: one => one.before?.state ?? '' },
   { head: 'AFTER', value: one => one.after?.state ?? '' },
   { head: 'REMARK', value: remark },

@@ -1,4 +1,5 @@
 import type { Static } from 'typebox'
+import { refWord } from '../model/object-ref.ts'
 import type { FieldPath } from './field-path.ts'
 import type { ServedKind, servedSchemas } from './kinds.ts'
 import type { Manifest } from './object.ts'
@@ -31,5 +32,5 @@ export interface KindFindings {
 
 /** The place of an object among all: one kind, namespace and name stands once. */
 export function objectId(manifest: Pick<Manifest, 'kind' | 'namespace' | 'name'>): string {
-  return `${manifest.kind}/${manifest.namespace}/${manifest.name}`
+  return refWord(manifest)
 }

@@ -4,6 +4,7 @@ import type { ObjectRef } from '../model/object-ref.ts'
 export interface Manifest {
   readonly apiVersion: string
   readonly kind: string
+  /** '' where the kind has none. */
   readonly namespace: string
   readonly name: string
   readonly labels: Readonly<Record<string, string>>
@@ -17,3 +18,6 @@ export interface Manifest {
    */
   locate(path: readonly (string | number)[]): string
 }
+
+/** Kinds whose objects stand in no namespace: theirs is ''. */
+export const clusterScopedKinds: ReadonlySet<string> = new Set(['IngressClass', 'GatewayClass'])

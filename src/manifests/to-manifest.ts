@@ -1,7 +1,7 @@
 import { describe, isMapping } from './check-schema.ts'
 import type { ManifestProblem } from './contract.ts'
 import { type FieldPath, pathText } from './field-path.ts'
-import type { Manifest } from './object.ts'
+import { clusterScopedKinds, type Manifest } from './object.ts'
 import { readSecret } from './secret.ts'
 
 export interface ReadValue {
@@ -48,10 +48,10 @@ function toManifest(value: unknown, context: ReadContext): Manifest | Refusal {
   if (!isMapping(metadata))
     return refusal(['metadata'], `metadata of this ${kind} must be a mapping with a name, got ${describe(metadata)}`)
   const name = metadata['name']
-  const namespace = metadata['namespace'] ?? context.namespace
+  const namespace = clusterScopedKinds.has(kind) ? '' : (metadata['namespace'] ?? context.namespace)
   const wrongName = nameProblem('metadata.name', name)
   if (typeof name !== 'string' || wrongName !== '') return refusal(['metadata', 'name'], `${kind}: ${wrongName}`)
-  const wrongNamespace = nameProblem('metadata.namespace', namespace)
+  const wrongNamespace = namespace === '' && clusterScopedKinds.has(kind) ? '' : nameProblem('metadata.namespace', namespace)
   if (typeof namespace !== 'string' || wrongNamespace !== '')
     return refusal(['metadata', 'namespace'], `${kind} ${name}: ${wrongNamespace}`)
   const labels = textMap(metadata['labels'], ['metadata', 'labels'])

@@ -2,6 +2,7 @@ import type { Steps } from '../model/steps.ts'
 import { parsing } from '../manifests/parse.ts'
 import type { Manifest } from '../manifests/object.ts'
 import { IsthmusError } from '../model/errors.ts'
+import { refWord } from '../model/object-ref.ts'
 import type { Override } from '../model/override.ts'
 import type { Place } from '../xds/resource.ts'
 import type { Change } from './change.ts'
@@ -77,7 +78,7 @@ function* readFiles({ files }: Question): Steps<readonly Manifest[]> {
 
 function demandObjects({ store }: Reality, { without }: Question): void {
   if (without.length === 0) return
-  const known = new Set(store.statuses().map(({ ref }) => `${ref.kind}/${ref.namespace}/${ref.name}`))
+  const known = new Set(store.statuses().map(({ ref }) => refWord(ref)))
   const missing = without.find(id => !known.has(id))
   if (missing !== undefined) throw new IsthmusError('object-unknown', `no object ${missing} was read: it cannot be deleted`)
 }

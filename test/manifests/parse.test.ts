@@ -1,6 +1,7 @@
 import t from 'tap'
 import { maxManifestBytes, ParseMemo, parseManifests, parsing } from '../../src/manifests/parse.ts'
 import { finish } from '../../src/model/steps.ts'
+import { refText } from '../../src/model/object-ref.ts'
 
 const given = { file: 'web.yaml', namespace: 'default' }
 const mapping = (name: string) =>
@@ -75,6 +76,13 @@ t.test('a document that cannot be read says where and why, and takes no other wi
     t.equal(read.problems.length, 1, title)
     t.match(read.problems[0], { at, text: reason }, title)
   }
+})
+
+t.test('a kind without namespaces has none, whatever is written', async t => {
+  const text = 'apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: mine, namespace: shop}\nspec: {controller: a/b}\n'
+  const [read] = parseManifests(text, given).objects
+  t.match(read, { namespace: '', ref: { namespace: '' } })
+  t.equal(read && refText(read.ref), 'IngressClass mine')
 })
 
 t.test('empty documents, comments and documents ended by ... are no problem', async t => {

@@ -1,4 +1,5 @@
 import type { ManifestKind } from '../../../src/manifests/contract.ts'
+import { clusterScopedKinds } from '../../../src/manifests/object.ts'
 import type { KubeResource } from '../resource.ts'
 
 /** A resource of the Kubernetes API with the kind of its objects. */
@@ -7,15 +8,13 @@ export interface ManifestResource extends KubeResource {
   readonly namespaced: boolean
 }
 
-const clusterScoped = new Set(['IngressClass', 'GatewayClass'])
-
 /** The resource of a kind, named by the rule by which all kinds that are read are named. */
 export function resourceOf({ apiVersion, kind }: ManifestKind): ManifestResource {
   const [group = '', version] = apiVersion.split('/')
   const lower = kind.toLowerCase()
   const plural = lower.endsWith('s') ? `${lower}es` : `${lower}s`
   const names = version === undefined ? { group: '', version: group } : { group, version }
-  return { ...names, kind, plural, namespaced: !clusterScoped.has(kind) }
+  return { ...names, kind, plural, namespaced: !clusterScopedKinds.has(kind) }
 }
 
 export const serviceResource = resourceOf({ apiVersion: 'v1', kind: 'Service' })

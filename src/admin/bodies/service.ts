@@ -1,4 +1,5 @@
 import type { AssignmentSpec } from '../../ir/assignment.ts'
+import { refText } from '../../model/object-ref.ts'
 import type { ServiceKey } from '../../model/service-key.ts'
 import { splitServiceKey } from '../../model/service-key.ts'
 import { type Health, healths } from '../../model/health.ts'
@@ -28,7 +29,7 @@ export function clustersByService(
   }
   for (const cluster of readers.routeTable().clusters) {
     if (cluster.kind !== 'eds') continue
-    const origins = cluster.origins.map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`)
+    const origins = cluster.origins.map(refText)
     add({ name: cluster.name, assignment: cluster.assignment, origins })
   }
   for (const assignment of readers.dynamicAssignments?.() ?? []) add({ name: assignment.name, assignment, origins: [] })

@@ -3,15 +3,15 @@ import type { Static } from 'typebox'
 import { Type } from '../../model/type.ts'
 import { IsthmusError } from '../../model/errors.ts'
 import { didYouMean } from '../../model/nearest.ts'
+import { refText } from '../../model/object-ref.ts'
 import { objectBodyOf } from '../bodies/object.ts'
 import { routeBodies } from '../bodies/route.ts'
 import { page } from '../paging.ts'
 import * as schemas from '../schemas.ts'
 import { answer, type RouteContext } from './context.ts'
 
-const idOf = ({ kind, namespace, name }: { kind: string; namespace: string; name: string }) => `${kind} ${namespace}/${name}`
 const order = {
-  id: (object: schemas.ObjectBody) => `${idOf(object)} ${object.at}`,
+  id: (object: schemas.ObjectBody) => `${refText(object)} ${object.at}`,
   keys: {
     kind: (object: schemas.ObjectBody) => object.kind,
     name: (object: schemas.ObjectBody) => object.name,
@@ -60,22 +60,23 @@ export function addObjects(app: FastifyInstance, context: RouteContext): void {
         }
       }),
   )
-  app.get<{ Params: Static<typeof objectParams>; Querystring: Static<typeof blockingQuery> }>(
-    '/objects/:kind/:namespace/:name',
-    { schema: { summary: 'One object', tags, params: objectParams, querystring: blockingQuery, response: { 200: objectBody } } },
-    (request, reply) =>
-      answer(context, request, reply, { beyondTable: true }, () => {
-        const id = idOf(request.params)
-        const statuses = readers.objects.statuses()
-        const status = statuses.find(one => idOf(one.ref).toLowerCase() === id.toLowerCase())
-        if (status !== undefined) return objectBodyOf(status)
-        const hint = didYouMean(
-          id,
-          statuses.map(one => idOf(one.ref)),
-        )
-        throw new IsthmusError('object-unknown', `no ${id} was read${hint === '' ? '' : `; ${hint}`}`)
-      }),
-  )
+  for (const path of ['/objects/:kind/:namespace/:name', '/objects/:kind/:name'])
+    app.get<{ Params: Static<typeof objectParams>; Querystring: Static<typeof blockingQuery> }>(
+      path,
+      { schema: { summary: 'One object', tags, params: objectParams, querystring: blockingQuery, response: { 200: objectBody } } },
+      (request, reply) =>
+        answer(context, request, reply, { beyondTable: true }, () => {
+          const id = refText({ namespace: '', ...request.params })
+          const statuses = readers.objects.statuses()
+          const status = statuses.find(one => refText(one.ref).toLowerCase() === id.toLowerCase())
+          if (status !== undefined) return objectBodyOf(status)
+          const hint = didYouMean(
+            id,
+            statuses.map(one => refText(one.ref)),
+          )
+          throw new IsthmusError('object-unknown', `no ${id} was read${hint === '' ? '' : `; ${hint}`}`)
+        }),
+    )
   app.get<{ Querystring: Static<typeof routesQuery> }>(
     '/routes',
     {
