@@ -26,7 +26,8 @@ type Form = 'delta' | 'sotw' | 'wrapped'
  */
 export class ResponseFramer {
   readonly #controlPlane: string
-  readonly #fixed = new Map<string, Buffer>()
+  /** What is the same in every response of a type. */
+  readonly #constants = { delta: new Map<string, Buffer>(), sotw: new Map<string, Buffer>() }
   readonly #bundles = new Bundles()
 
   /** `controlPlane`: id of this gateway, in every response (xds.md C16). */
@@ -36,23 +37,16 @@ export class ResponseFramer {
 
   /** A DeltaDiscoveryResponse. */
   delta(resources: readonly Resource[], removed: readonly string[], { typeUrl, nonce, version }: Envelope): Parts {
-    return [
-      ...this.#frames(resources, 'delta'),
-      this.#constant(`delta ${typeUrl}`, () => [field(delta.typeUrl, typeUrl), field(delta.controlPlane, field(1, this.#controlPlane))]),
-      field(delta.nonce, nonce),
-      ...(version === '' ? [] : [field(delta.version, version)]),
-      ...removed.map(name => field(delta.removed, name)),
-    ]
+    const parts = [...this.#frames(resources, 'delta'), this.#constant('delta', typeUrl), field(delta.nonce, nonce)]
+    if (version !== '') parts.push(field(delta.version, version))
+    for (const name of removed) parts.push(field(delta.removed, name))
+    return parts
   }
 
   /** A DiscoveryResponse; `wrapped`: each resource inside a `Resource` message, for clients that ask for it (xds.md S16). */
   sotw(resources: readonly Resource[], wrapped: boolean, { typeUrl, nonce, version }: Envelope): Parts {
-    return [
-      ...this.#frames(resources, wrapped ? 'wrapped' : 'sotw'),
-      this.#constant(`sotw ${typeUrl}`, () => [field(sotw.typeUrl, typeUrl), field(sotw.controlPlane, field(1, this.#controlPlane))]),
-      field(sotw.nonce, nonce),
-      field(sotw.version, version),
-    ]
+    const tail = [this.#constant('sotw', typeUrl), field(sotw.nonce, nonce), field(sotw.version, version)]
+    return [...this.#frames(resources, wrapped ? 'wrapped' : 'sotw'), ...tail]
   }
 
   /** Of the resources of a response, for its envelope. */
@@ -64,9 +58,14 @@ export class ResponseFramer {
     return this.#bundles.frames(resources, form, list => frames(list, form))
   }
 
-  #constant(key: string, make: () => Buffer[]): Buffer {
-    let bytes = this.#fixed.get(key)
-    if (bytes === undefined) this.#fixed.set(key, (bytes = Buffer.concat(make())))
+  #constant(form: 'delta' | 'sotw', typeUrl: string): Buffer {
+    const known = this.#constants[form]
+    let bytes = known.get(typeUrl)
+    if (bytes === undefined) {
+      const numbers = { delta, sotw }[form]
+      bytes = Buffer.concat([field(numbers.typeUrl, typeUrl), field(numbers.controlPlane, field(1, this.#controlPlane))])
+      known.set(typeUrl, bytes)
+    }
     return bytes
   }
 }
