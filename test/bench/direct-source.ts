@@ -18,8 +18,13 @@ interface Settings extends Plan {
   readonly socket: string
 }
 
+/** Text as it comes out of a registry's answer: one made of pieces keeps its pieces. */
+function parsed(text: string): string {
+  return JSON.parse(JSON.stringify(text)) as string
+}
+
 function endpointOf(address: string, slot: number): Endpoint {
-  return makeEndpoint({ address, port: endpointPort, id: `slot-${String(slot)}` })
+  return makeEndpoint({ address: parsed(address), port: endpointPort, id: parsed(`slot-${String(slot)}`) })
 }
 
 const plugin: SourcePlugin<Settings> = {

@@ -10,6 +10,8 @@ import { type Plan, serviceName } from './plan.ts'
 import type { Summary } from './summary.ts'
 
 const collectMs = 1500
+/** Half a million endpoints, on a machine that has other things to do. */
+const readyMs = 240_000
 
 /** Delays include the 5 ms at which they are sampled. */
 export interface Probe {
@@ -93,7 +95,7 @@ ${sources.map(source => `  - ${source}\n`).join('')}`,
   const child = await startProcess(program, args, { env: { ISTHMUS_BENCH_PROBE: probed } })
   const answers = async (path: string): Promise<void> => {
     const url = `http://127.0.0.1:${String(ports.admin)}/${path}`
-    await child.until(`the gateway does not say ${path}`, async () => (await fetch(url)).ok, 60_000)
+    await child.until(`the gateway does not say ${path}`, async () => (await fetch(url)).ok, readyMs)
   }
   return {
     ports,
