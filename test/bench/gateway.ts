@@ -9,6 +9,7 @@ import { type Child, startProcess } from '../tools/process.ts'
 import { type Plan, serviceName } from './plan.ts'
 import type { Summary } from './summary.ts'
 
+/** After a collection pages are given back by other threads. */
 const collectMs = 1500
 /** Half a million endpoints, on a machine that has other things to do. */
 const readyMs = 240_000
@@ -102,7 +103,9 @@ ${sources.map(source => `  - ${source}\n`).join('')}`,
     manifest,
     memory: () => memoryOf(child.pid),
     async collect() {
+      await rm(`${probed}.collected`, { force: true })
       child.signal('SIGCONT')
+      await child.until('the gateway does not collect its garbage', () => existsSync(`${probed}.collected`), 60_000)
       await sleep(collectMs)
     },
     cpu: () => cpuOf(child.pid),

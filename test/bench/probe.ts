@@ -1,8 +1,8 @@
 /**
- * Loaded into the gateway of a bench. SIGCONT collects all garbage, so that memory is compared and not the collector's mood (performance.md
- * P6); SIGURG writes what happened since the last one to the file named by ISTHMUS_BENCH_PROBE: garbage collection and event-loop delay, ms,
- * what was allocated meanwhile (P12), MB, and when the address of each change first arrived in the answer of an HTTP call that the gateway had made (a watch's event, decrypted, not
- * yet parsed), ms of the machine's monotonic clock.
+ * Loaded into the gateway of a bench. SIGCONT collects all garbage and then says so in a file, so that memory is compared and not the
+ * collector's mood (performance.md P6); SIGURG writes what happened since the last one to the file named by ISTHMUS_BENCH_PROBE: garbage
+ * collection and event-loop delay, ms, what was allocated meanwhile (P12), MB, and when the address of each change first arrived in the answer
+ * of an HTTP call that the gateway had made (a watch's event, decrypted, not yet parsed), ms of the machine's monotonic clock.
  */
 import { IncomingMessage } from 'node:http'
 import { renameSync, writeFileSync } from 'node:fs'
@@ -67,7 +67,10 @@ function noteArrival(piece: Buffer): void {
   }
 }
 
-process.on('SIGCONT', () => globalThis.gc?.())
+process.on('SIGCONT', () => {
+  globalThis.gc?.()
+  writeFileSync(`${process.env['ISTHMUS_BENCH_PROBE'] ?? ''}.collected`, '')
+})
 process.on('SIGURG', () => {
   const file = process.env['ISTHMUS_BENCH_PROBE'] ?? ''
   const milliseconds = (nanoseconds: number): number => nanoseconds / 1e6
