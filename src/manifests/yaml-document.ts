@@ -30,12 +30,17 @@ export function* parseDocument(text: string): Steps<readonly DocumentValue[]> {
     if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) return []
     try {
       const value: unknown = document.toJS({ maxAliasCount: maxAliases })
-      return [{ ok: true, value, lineOf: path => lineOf(kept.deref() ?? finish(read(text)), index, path) }]
+      return [{ ok: true, value, lineOf: linesOf(kept, text, index) }]
     } catch (error) {
       // The library throws for an alias that would expand too far.
       return [{ ok: false, line: 1, text: `no usable YAML: ${errorText(error)}; write the values out` }]
     }
   })
+}
+
+/** Apart, for a function made where the tree is at hand would hold it. */
+function linesOf(kept: WeakRef<Parsed>, text: string, index: number): (path: FieldPath) => number {
+  return path => lineOf(kept.deref() ?? finish(read(text)), index, path)
 }
 
 interface Parsed {
