@@ -65,11 +65,11 @@ t.test('manifests: what is malformed is named with its place; the rest, and the 
   t.match(await objectOf(stage, 'number'), { state: 'refused', problems: [{ path: 'spec.prefix', at: /types\.yaml:\d+/ }] })
   t.match(await objectOf(stage, 'unknown'), { state: 'refused', problems: [{ path: 'spec.rewritte', text: /rewrite/ }] })
 
-  await stage.manifests('twice', [mappingObject('neighbour', { prefix: '/stolen/', service: 'web' })])
+  await stage.manifests('used-twice', [mappingObject('neighbour', { prefix: '/stolen/', service: 'web' })])
   await eventually('a second object of one name is refused or reported', async () => {
     const { items, problems = [] } = await stage.api<Objects>('/api/v1/objects')
     const texts = [...items.flatMap(item => item.problems), ...problems].map(({ at, text }) => `${at} ${text}`)
-    return texts.some(text => text.includes('twice.yaml') && text.includes('types.yaml'))
+    return texts.some(text => text.includes('used-twice.yaml') && text.includes('types.yaml'))
   })
   await stage.answers('/neighbour/', answer => answer.body.includes(two.instance))
 

@@ -119,6 +119,7 @@ t.test('what changes while a flush is under way is flushed after it; nothing cha
   const first = scheduler.flushStructureNow()
   scheduler.structureChanged()
   const second = scheduler.flushStructureNow()
+  await promises()
   await timers.advance(0)
   await first
   t.equal(flushed.filter(one => one === 'structure').length, 1)
