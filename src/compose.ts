@@ -109,7 +109,7 @@ export function compose(given: Settings, plugins: KnownPlugins, io: ComposeIo): 
   })
   table.onChange(change => metrics.change('source_to_table', (clock.now() - change.receivedAt) / 1000))
   const serving = new Serving({
-    ...{ ids: settings.ambassadorId, table, knowledge, clock, log, input: () => compileInput() },
+    ...{ ids: settings.ambassadorId, table, knowledge, clock, log, prepare: () => store.checking(), input: () => compileInput() },
     isTentative: tentativeWhile(() => host.incomplete),
     adopt(compiled, objects) {
       store.settle(objects, compiled)

@@ -27,6 +27,8 @@ export interface ServingGiven {
   readonly log: SourceLog
   readonly isTentative: IsTentative
   /** All that a compilation is made of, as it is now. */
+  /** Is done before the input is asked for, in steps. */
+  readonly prepare: () => Steps<void>
   readonly input: () => CompileInput
   /** Is called right before what was compiled is published, for what must change together with it. */
   readonly adopt: (compiled: CompileResult, objects: CompileInput['objects']) => void
@@ -52,7 +54,7 @@ export class Serving {
 
   constructor(given: ServingGiven) {
     this.#given = given
-    const { ids, table, knowledge, clock, log, isTentative, input } = given
+    const { ids, table, knowledge, clock, log, isTentative, prepare, input } = given
     this.cache = new ResourceCache({
       clock,
       names: {
@@ -70,6 +72,7 @@ export class Serving {
     this.#reconciler = new Reconciler({
       ...{ table, cache: this.cache, isTentative, generate, now: () => clock.now() },
       *compile() {
+        yield* prepare()
         const now = input()
         return { ...(yield* compileSteps(now, memo)), objects: now.objects }
       },

@@ -4,6 +4,7 @@ import { type CheckedObject, type Finding, objectId } from './checked-object.ts'
 import type { ManifestContext, ManifestGroup, ManifestProblem } from './contract.ts'
 import type { Manifest } from './object.ts'
 import type { ObjectsReader } from './objects-reader.ts'
+import type { Steps } from '../model/steps.ts'
 import type { FieldProblem, ObjectStatus } from './status.ts'
 
 /** An object for compile: as it stands (if it passed its own checks) and as it last served. */
@@ -28,10 +29,23 @@ export interface StoredVerdict {
 /** A run of one manifest source: calls after the next run began are dropped (fencing). */
 export type ManifestRun = Pick<ManifestContext, 'emit' | 'synced'>
 
-interface Entry {
+/** An object, checked when somebody first asks for the result. */
+class Entry {
   readonly id: string
   readonly manifest: Manifest
-  readonly check: CheckResult
+  readonly #ambassadorIds: readonly string[]
+  #checked: CheckResult | undefined
+
+  constructor(manifest: Manifest, ambassadorIds: readonly string[]) {
+    this.id = objectId(manifest)
+    this.manifest = manifest
+    this.#ambassadorIds = ambassadorIds
+  }
+
+  check(): CheckResult {
+    this.#checked ??= checkManifest(this.manifest, this.#ambassadorIds)
+    return this.#checked
+  }
 }
 
 interface Group {
@@ -100,7 +114,7 @@ export class ManifestStore implements ObjectsReader {
    */
   edited(objects: readonly Manifest[], without: ReadonlySet<string> = new Set()): ManifestStore {
     const copy = new ManifestStore(this.#ambassadorIds)
-    const checked = objects.map(manifest => this.#check(manifest))
+    const checked = objects.map(manifest => new Entry(manifest, this.#ambassadorIds))
     const holders = this.#holders()
     const replaced = new Map<Entry, Entry>()
     const added: Entry[] = []
@@ -128,12 +142,20 @@ export class ManifestStore implements ObjectsReader {
     return () => this.#listeners.delete(listener)
   }
 
+  /** Checks the objects that were not checked yet, which the first question about them would do at once. */
+  *checking(): Steps<void> {
+    for (const entry of this.#entries()) {
+      entry.check()
+      yield
+    }
+  }
+
   /** The objects of this gateway's kinds, one per id, in no particular order. */
   objects(): readonly StoredObject[] {
-    return [...this.#holders()].map(([id, { check, manifest }]) => ({
+    return [...this.#holders()].map(([id, entry]) => ({
       id,
-      manifest,
-      current: check.object,
+      manifest: entry.manifest,
+      current: entry.check().object,
       lastGood: this.#lastGood.get(id),
     }))
   }
@@ -187,7 +209,9 @@ export class ManifestStore implements ObjectsReader {
     return this.#warnings
   }
 
-  #status({ id, manifest, check: { status } }: Entry, holder: Entry | undefined, verdict: StoredVerdict | undefined): ObjectStatus {
+  #status(entry: Entry, holder: Entry | undefined, verdict: StoredVerdict | undefined): ObjectStatus {
+    const { id, manifest } = entry
+    const { status } = entry.check()
     if (status.state === 'ignored') return { ...status, lastGood: false }
     if (holder !== undefined && holder.manifest !== manifest)
       return { ...status, ...duplicateOf(holder.manifest, manifest), lastGood: false }
@@ -216,14 +240,10 @@ export class ManifestStore implements ObjectsReader {
     }
     const before = groups.get(given.id)?.entries ?? []
     const known = new Map(before.map(entry => [entry.manifest, entry]))
-    const entries = given.objects.map(manifest => known.get(manifest) ?? this.#check(manifest))
+    const entries = given.objects.map(manifest => known.get(manifest) ?? new Entry(manifest, this.#ambassadorIds))
     const named = new Set(entries.map(({ id }) => id))
     const kept = given.keep === true ? before.filter(({ id }) => !named.has(id)) : []
     groups.set(given.id, { entries: [...entries, ...kept], problems: given.problems, run })
-  }
-
-  #check(manifest: Manifest): Entry {
-    return { id: objectId(manifest), manifest, check: checkManifest(manifest, this.#ambassadorIds) }
   }
 
   /** All groups, in the order of source and group id: the order that decides between duplicates. */
@@ -239,7 +259,8 @@ export class ManifestStore implements ObjectsReader {
   #holders(): ReadonlyMap<string, Entry> {
     if (this.#held !== undefined) return this.#held
     const holders = new Map<string, Entry>()
-    for (const entry of this.#entries()) if (entry.check.status.state !== 'ignored' && !holders.has(entry.id)) holders.set(entry.id, entry)
+    for (const entry of this.#entries())
+      if (entry.check().status.state !== 'ignored' && !holders.has(entry.id)) holders.set(entry.id, entry)
     this.#held = holders
     return holders
   }
