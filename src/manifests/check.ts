@@ -10,9 +10,9 @@ import { checkSecret } from './check-secret.ts'
 import { checkTcpMapping } from './check-tcp-mapping.ts'
 import { checkTlsContext } from './check-tls.ts'
 import { checkServicePool } from './check-service-pool.ts'
-import type { CheckedObject, Finding, KindFindings } from './checked-object.ts'
+import type { Checked, CheckedObject, Finding, KindFindings } from './checked-object.ts'
 import { pathText } from './field-path.ts'
-import { apiOf, emissaryApi, isServedKind, inertKinds, ownKinds, schemaKinds, servedSchemas } from './kinds.ts'
+import { apiOf, emissaryApi, isServedKind, inertKinds, ownKinds, schemaKinds, type ServedKind, servedSchemas } from './kinds.ts'
 import type { Manifest } from './object.ts'
 import type { FieldProblem, ObjectStatus } from './status.ts'
 
@@ -49,47 +49,39 @@ function checkServed(manifest: Manifest, kind: CheckedObject['kind']): CheckResu
   if (problems.length > 0) return refused(manifest, problems)
   // The walk above proved that the spec has the type of its kind's schema.
   const object = { kind, manifest, spec: manifest.spec } as CheckedObject
-  const rules = kindRules(object)
+  const rules = findingsOf(object)
   if (rules.problems.length > 0) return refused(manifest, rules.problems)
   if (rules.notServed !== undefined) return ignored(manifest, [rules.notServed, ...rules.notices])
   return { object, status: { ...base(manifest), state: 'accepted', notices: [...notices, ...rules.notices] } }
 }
 
-function kindRules(object: CheckedObject): KindFindings {
-  switch (object.kind) {
-    case 'Mapping':
-      return checkMapping(object.spec)
-    case 'Listener':
-      return checkListener(object.spec)
-    case 'Host':
-      return checkHost(object.spec)
-    case 'Module':
-      return checkModule(object.spec, object.manifest)
-    case 'TCPMapping':
-      return checkTcpMapping(object.spec)
-    case 'TLSContext':
-      return checkTlsContext(object.spec)
-    case 'Secret':
-      return checkSecret(object.spec)
-    case 'AuthService':
-      return checkAuthService(object.spec)
-    case 'RateLimitService':
-      return checkRateLimitService(object.spec)
-    case 'LogService':
-      return checkLogService(object.spec)
-    case 'TracingService':
-      return checkTracingService(object.spec)
-    case 'Ingress':
-      return checkIngress(object.spec, object.manifest)
-    case 'IngressClass':
-      return checkIngressClass(object.spec, object.manifest)
-    case 'ServicePool':
-      return checkServicePool(object.spec)
-    case 'ConsulResolver':
-    case 'KubernetesServiceResolver':
-    case 'KubernetesEndpointResolver':
-      return { problems: [], notices: [] }
-  }
+type Rules<Kind extends ServedKind> = (spec: Checked<Kind>['spec'], manifest: Manifest) => KindFindings
+
+const noRules = (): KindFindings => ({ problems: [], notices: [] })
+
+/** What a schema cannot say of an object of each kind. */
+const kindRules: { readonly [Kind in ServedKind]: Rules<Kind> } = {
+  Mapping: checkMapping,
+  Listener: checkListener,
+  Host: checkHost,
+  Module: checkModule,
+  TCPMapping: checkTcpMapping,
+  TLSContext: checkTlsContext,
+  Secret: checkSecret,
+  AuthService: checkAuthService,
+  RateLimitService: checkRateLimitService,
+  LogService: checkLogService,
+  TracingService: checkTracingService,
+  Ingress: checkIngress,
+  IngressClass: checkIngressClass,
+  ServicePool: checkServicePool,
+  ConsulResolver: noRules,
+  KubernetesServiceResolver: noRules,
+  KubernetesEndpointResolver: noRules,
+}
+
+function findingsOf<Kind extends ServedKind>({ kind, spec, manifest }: Checked<Kind>): KindFindings {
+  return kindRules[kind](spec, manifest)
 }
 
 /** Whether an object belongs to a gateway that goes by one of these ids. */
