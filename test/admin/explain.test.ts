@@ -4,6 +4,7 @@ import type { SourceStatus } from '../../src/discovery/status.ts'
 import { serviceKey } from '../../src/model/service-key.ts'
 import { deferResource } from '../../src/xds/resource.ts'
 import { FakeGateway, list, open, someRoutes } from './gateway.ts'
+import { poolMember } from '../table/pool-member.ts'
 
 /** The verdict and the codes of the steps. */
 async function ask(t: Parameters<typeof open>[0], gateway: FakeGateway, service: string, address: string) {
@@ -115,10 +116,9 @@ t.test('addresses are compared in canonical form', async t => {
 t.test('a ServicePool: its members, the place of an endpoint in it, and why one is not of it', async t => {
   const gateway = routed()
   const [web, pool] = [serviceKey('default', 'web'), serviceKey('default', 'all')]
-  const member = { services: [web], sources: undefined, port: undefined, tags: [], meta: {}, share: undefined }
   const members = [
-    { ...member, name: 'agents', sourceType: 'vm', level: 0 },
-    { ...member, name: 'tagged', sourceType: 'consul', tags: ['v9'], level: 1 },
+    poolMember('agents', [web], { sourceType: 'vm' }),
+    poolMember('tagged', [web], { sourceType: 'consul', tags: ['v9'], level: 1 }),
   ]
   gateway.table.follow([{ service: pool, mode: 'failover', members, drainSeconds: 0 }], 0)
   const inside = await ask(t, gateway, 'default/all', '10.0.0.1:8080')

@@ -3,12 +3,8 @@ import t from 'tap'
 import { startBackends } from '../tools/http-backend.ts'
 import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
-import { mappingObject, startStage, vmService } from './stage.ts'
+import { mappingObject, moduleObject, startStage, vmService } from './stage.ts'
 
-const module = (config: object) => ({
-  ...{ apiVersion: 'getambassador.io/v3alpha1', kind: 'Module' },
-  ...{ metadata: { name: 'ambassador' }, spec: { config } },
-})
 const annotated = (name: string, spec: Readonly<Record<string, unknown>>, annotations: Readonly<Record<string, string>>) => ({
   ...mappingObject(name, spec),
   metadata: { name, annotations },
@@ -65,7 +61,7 @@ t.test('error_response_overrides: answers of upstreams and of Envoy itself, by M
   ])
 
   const missing = { on_status_code: 404, body: { content_type: 'text/html', text_format: 'no %REQ(:PATH)%' } }
-  await stage.manifests('module', [module({ error_response_overrides: [sorry, missing] })])
+  await stage.manifests('module', [moduleObject({ error_response_overrides: [sorry, missing] })])
   await eventually('the Module is in force', async () => (await of('/nothing'))[2] === 'no /nothing')
   await stage.synced()
   t.same(await of('/nothing'), [404, 'text/html', 'no /nothing'], 'without any route')

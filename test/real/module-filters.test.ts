@@ -8,15 +8,10 @@ import t, { type Test } from 'tap'
 import { startGrpcBackend } from '../tools/grpc-backend.ts'
 import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
-import { mappingObject, type Stage, startStage, vmService } from './stage.ts'
-
-const module = (config: object) => ({
-  ...{ apiVersion: 'getambassador.io/v3alpha1', kind: 'Module' },
-  ...{ metadata: { name: 'ambassador' }, spec: { config } },
-})
+import { mappingObject, moduleObject, moduleSetter, type Stage, startStage, vmService } from './stage.ts'
 
 /** A stage with an HTTP backend under /web/, a gRPC one under /test.Echo/, and the Module to be set. */
-async function begin(t: Test): Promise<{ stage: Stage; set: (config: object) => Promise<void> }> {
+async function begin(t: Test): Promise<{ stage: Stage; set: ReturnType<typeof moduleSetter> }> {
   const web = createServer(({ headers }, response) => {
     const body = JSON.stringify({ headers })
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length }).end(body)
@@ -34,15 +29,8 @@ async function begin(t: Test): Promise<{ stage: Stage; set: (config: object) => 
     mappingObject('web', { prefix: '/web/', service: 'web' }),
     mappingObject('echo', { prefix: '/test.Echo/', rewrite: '', service: 'echo', grpc: true }),
   ])
-  let turn = 0
-  const set = async (config: object): Promise<void> => {
-    const name = `turn-${String(++turn)}`
-    await stage.manifests('module', [module({ server_name: name, ...config })])
-    await eventually('the Module is in force', async () => (await get(`${stage.url}/nothing`)).headers['server'] === name)
-    await stage.synced()
-  }
   await stage.answers('/web/', answer => answer.status === 200)
-  return { stage, set }
+  return { stage, set: moduleSetter(stage) }
 }
 
 interface Posted {
@@ -136,7 +124,7 @@ t.test(
     const script = 'function envoy_on_response(handle)\n  handle:headers():add("x-lua", handle:headers():get(":status"))\nend\n'
     await set({ lua_scripts: script })
     t.equal((await get(`${stage.url}/web/`)).headers['x-lua'], '200')
-    await stage.manifests('module', [module({ lua_scripts: 'function envoy_on_response(' })])
+    await stage.manifests('module', [moduleObject({ lua_scripts: 'function envoy_on_response(' })])
     interface Proxies {
       readonly items: readonly {
         readonly state: string
@@ -152,7 +140,7 @@ t.test(
     const rejections = async () =>
       (await stage.api<{ rejections: { proxy: string; text: string }[] }>('/api/v1/objects/Module/default/ambassador')).rejections
     t.match(await rejections(), [{ proxy: 'edge-1', text: /script load error/ }], 'at the Module')
-    await stage.manifests('module', [module({ envoy_log_path: '/nonexistent/folder/x.log' })])
+    await stage.manifests('module', [moduleObject({ envoy_log_path: '/nonexistent/folder/x.log' })])
     await eventually('the file shows', async () => (await rejections()).some(({ text }) => text.includes('/nonexistent/folder/x.log')))
     t.equal((await get(`${stage.url}/web/`)).headers['x-lua'], '200', 'the listener is what it was')
     await set({})

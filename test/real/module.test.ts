@@ -7,15 +7,10 @@ import { startBackends } from '../tools/http-backend.ts'
 import { eventually } from '../tools/process.ts'
 import { get } from './get.ts'
 import { exchange } from './raw.ts'
-import { mappingObject, type Stage, startStage, vmService } from './stage.ts'
-
-const module = (config: object) => ({
-  ...{ apiVersion: 'getambassador.io/v3alpha1', kind: 'Module' },
-  ...{ metadata: { name: 'ambassador' }, spec: { config } },
-})
+import { mappingObject, moduleObject, moduleSetter, type Stage, startStage, vmService } from './stage.ts'
 
 /** A stage with a backend that tells names of headers as they came, under /web/, and the Module to be set. */
-async function begin(t: Test): Promise<{ stage: Stage; set: (config: object) => Promise<void> }> {
+async function begin(t: Test): Promise<{ stage: Stage; set: ReturnType<typeof moduleSetter> }> {
   const server = createServer((request, response) => {
     const body = JSON.stringify({ path: request.url, headers: request.headers, raw: request.rawHeaders.filter((_, at) => at % 2 === 0) })
     response.writeHead(200, { 'Content-TYPE': 'application/json', 'X-MiXed': 'yes' })
@@ -29,16 +24,8 @@ async function begin(t: Test): Promise<{ stage: Stage; set: (config: object) => 
   const stage = await startStage(t)
   await stage.registerVm('vm-1', [vmService('web', (server.address() as AddressInfo).port)])
   await stage.manifests('web', [mappingObject('web', { prefix: '/web/', service: 'web' })])
-  let turn = 0
-  const set = async (config: object): Promise<void> => {
-    // A name that each turn changes tells when Envoy has taken the Module.
-    const name = `turn-${String(++turn)}`
-    await stage.manifests('module', [module({ server_name: name, ...config })])
-    await eventually('the Module is in force', async () => (await get(`${stage.url}/nothing`)).headers['server'] === name)
-    await stage.synced()
-  }
   await stage.answers('/web/', answer => answer.status === 200)
-  return { stage, set }
+  return { stage, set: moduleSetter(stage) }
 }
 
 const seen = (body: string) => JSON.parse(body) as { path: string; headers: Record<string, string>; raw: string[] }
@@ -191,7 +178,7 @@ t.test('Module: who may come in, by connection and by X-Forwarded-For (emissary-
 
   await stage.manifests('module', [])
   await eventually('everybody may come in', async () => (await status('192.0.2.9')) === 200)
-  await stage.manifests('module', [module({ ip_deny: [{ peer: 'nobody' }] })])
+  await stage.manifests('module', [moduleObject({ ip_deny: [{ peer: 'nobody' }] })])
   await eventually('a list that means nothing lets nobody in', async () => (await status()) === 403)
 })
 

@@ -223,6 +223,21 @@ export function mappingObject(name: string, spec: Readonly<Record<string, unknow
   return { ...api, kind: 'Mapping', metadata: { name }, spec: { hostname: '*', ...spec } }
 }
 
+export function moduleObject(config: object): object {
+  return { ...api, kind: 'Module', metadata: { name: 'ambassador' }, spec: { config } }
+}
+
+/** Sets the Module of a stage, and waits until Envoy has it: a server name that each turn changes tells. */
+export function moduleSetter(stage: Stage): (config: object) => Promise<void> {
+  let turn = 0
+  return async config => {
+    const name = `turn-${String(++turn)}`
+    await stage.manifests('module', [moduleObject({ server_name: name, ...config })])
+    await eventually('the Module is in force', async () => (await get(`${stage.url}/nothing`)).headers['server'] === name)
+    await stage.synced()
+  }
+}
+
 /** An item of a VM registration. */
 export function vmService(name: string, port: number, more: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
   return { name, namespace: 'default', address: '127.0.0.1', ports: [{ name: 'http', port }], health: 'healthy', ...more }

@@ -5,6 +5,7 @@ import type { Override } from '../../src/model/override.ts'
 import { serviceKey } from '../../src/model/service-key.ts'
 import { findConflicts } from '../../src/table/conflicts.ts'
 import { EndpointTable, type TableGiven } from '../../src/table/endpoint-table.ts'
+import { poolMember } from './pool-member.ts'
 
 /** Endpoints that are not what their sources take them for (reference/discovery.md 1.2, 1.3). */
 const [web, api, pool] = [serviceKey('shop', 'web'), serviceKey('shop', 'api'), serviceKey('shop', 'all')]
@@ -23,17 +24,7 @@ t.test('an address that its source gave to another service is no longer that of 
   const table = new EndpointTable(() => undefined, timeless)
   const put = (service: typeof web, ...endpoints: ReturnType<typeof one>[]) => table.apply(k8s, [{ id: service, service, endpoints }], 0)
   put(web, one('web-1'), one('web-2', { address: '10.0.0.2' }))
-  const member = {
-    name: 'm',
-    services: [web],
-    sourceType: undefined,
-    sources: undefined,
-    port: undefined,
-    tags: [],
-    meta: {},
-    share: undefined,
-  }
-  table.follow([{ service: pool, mode: 'union', members: [{ ...member, level: 0 }], drainSeconds: 0 }], 0)
+  table.follow([{ service: pool, mode: 'union', members: [poolMember('m', [web])], drainSeconds: 0 }], 0)
   table.settle()
   const gone = held(one('web-1'), 'guard', 'k named it before')
   // A re-list: the guard holds what is missing, and in the same breath the address is another pod's.

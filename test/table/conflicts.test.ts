@@ -4,6 +4,7 @@ import type { EndpointGroup } from '../../src/model/endpoint-group.ts'
 import { serviceKey } from '../../src/model/service-key.ts'
 import { findConflicts } from '../../src/table/conflicts.ts'
 import { EndpointTable } from '../../src/table/endpoint-table.ts'
+import { poolMember } from './pool-member.ts'
 
 type Given = Partial<Parameters<typeof makeEndpoint>[0]>
 
@@ -74,18 +75,7 @@ t.test('between services: one address under two names, one name in two namespace
 
   // The fix that is suggested ends it.
   const services = [serviceKey('default', 'pay'), serviceKey('shop', 'Pay')]
-  const member = {
-    name: 'm',
-    services,
-    sourceType: undefined,
-    sources: undefined,
-    port: undefined,
-    tags: [],
-    meta: {},
-    share: undefined,
-    level: 0,
-  }
-  apart.follow([{ service: serviceKey('shop', 'pay'), mode: 'union', members: [member], drainSeconds: 0 }], 0)
+  apart.follow([{ service: serviceKey('shop', 'pay'), mode: 'union', members: [poolMember('m', services)], drainSeconds: 0 }], 0)
   t.same(kinds(apart), [])
 })
 

@@ -7,26 +7,14 @@ import type { PoolMember, PoolRule } from '../../src/model/pool-rule.ts'
 import { type ServiceKey, serviceKey } from '../../src/model/service-key.ts'
 import { EndpointTable, type TableGiven } from '../../src/table/endpoint-table.ts'
 import type { PoolView, TableChange } from '../../src/table/reader.ts'
+import { poolMember } from './pool-member.ts'
 import { type Plain, referencePool, type Said } from './reference.ts'
 
 const [web, old, pool] = [serviceKey('shop', 'web'), serviceKey('default', 'web'), serviceKey('shop', 'all')]
 const dc1 = { name: 'dc1', type: 'consul' }
 const vms = { name: 'vms', type: 'vm' }
 
-function member(name: string, change: Partial<PoolMember> = {}): PoolMember {
-  return {
-    name,
-    services: [web],
-    sourceType: undefined,
-    sources: undefined,
-    port: undefined,
-    tags: [],
-    meta: {},
-    share: undefined,
-    level: 0,
-    ...change,
-  }
-}
+const member = (name: string, change: Partial<PoolMember> = {}): PoolMember => poolMember(name, [web], change)
 
 function rule(members: readonly PoolMember[], change: Partial<PoolRule> = {}): PoolRule {
   return { service: pool, mode: 'union', members, drainSeconds: 0, ...change }

@@ -6,6 +6,7 @@ import { generateAssignment } from '../../../src/xds/generate/assignment.ts'
 import { generateGrpcAssignment } from '../../../src/xds/generate/grpc-assignment.ts'
 import { type Place, type Resource, tentatively } from '../../../src/xds/resource.ts'
 import { endpoint, poolOf, specOf } from './pools.ts'
+import { poolMember } from '../../table/pool-member.ts'
 
 /** Endpoints as `level region/zone version`, numbered from 10.0.0.1; the pool prefers zones unless told otherwise. */
 function pool(mode: PoolMode, places: readonly string[], preferZone = true): PoolView {
@@ -18,10 +19,7 @@ function pool(mode: PoolMode, places: readonly string[], preferZone = true): Poo
     return endpoint(`${address}:80`, { locality: { region, zone, subzone: '' }, weight: 1, meta: { v } })
   })
   const { endpoints, ...view } = poolOf({ vm: given })
-  const member = (level: number): PoolMember => ({
-    ...{ name: `m${String(level)}`, services: [view.service], sourceType: undefined, sources: undefined, port: undefined },
-    ...{ tags: [], meta: {}, share: undefined, level },
-  })
+  const member = (level: number): PoolMember => poolMember(`m${String(level)}`, [view.service], { level })
   const placed = endpoints.map((one): PoolEndpoint => ({ ...one, member: member(levels.get(one.address) ?? 0) }))
   const members = [...new Set(levels.values())].map(member)
   const rule = { service: view.service, mode, members, drainSeconds: 0, ...(preferZone ? { preferZone: true as const } : {}) }
