@@ -1,4 +1,6 @@
 import t from 'tap'
+import type { CompileResult } from '../../src/compile/emissary/input.ts'
+import { apiOf, type ServedKind } from '../../src/manifests/kinds.ts'
 import { Round, host, listener, mapping, routeLines } from './fixtures.ts'
 
 const part = (name: string, more: string) => mapping(name, `hostname: "*", prefix: /, service: ${name}${more}`)
@@ -58,3 +60,60 @@ t.test('a broken document keeps the objects that stood in its file', async t => 
   t.same(routeLines(table), ['/ -> default/a'])
   t.match(round.store.problems(), [{ code: 'manifest-unreadable', at: /^m\.yaml:\d+$/ }])
 })
+
+/** Of each kind an object that does something, as one line, and the same after a bad edit. What stands in a Secret: tls.test.ts. */
+const edits: Readonly<Record<Exclude<ServedKind, 'Secret'>, readonly [good: string, bad: string, beside?: string]>> = {
+  Mapping: ['{hostname: "*", prefix: /x/, service: x}', '{hostname: "*", prefix: /x/, service: x, timeout_ms: soon}'],
+  TCPMapping: ['{port: 9000, service: db}', '{port: 9000, service: "a b"}'],
+  Host: ['{hostname: x.example}', '{hostname: "x.*.example"}'],
+  Listener: [
+    '{port: 81, protocol: HTTP, securityModel: XFP, hostBinding: {namespace: {from: ALL}}}',
+    '{port: 81, protocol: HTTP, securityModel: XFP, hostBinding: {namespace: {from: SELECTOR}}}',
+  ],
+  TLSContext: [
+    '{sni: up.example}',
+    '{sni: up.example, min_tls_version: v1.3, max_tls_version: v1.2}',
+    mapping('up', 'hostname: "*", prefix: /up/, service: "https://up", tls: wrong'),
+  ],
+  Module: ['{config: {server_name: edge, ip_deny: [{peer: 10.0.0.0/8}]}}', '{config: {server_name: edge, ip_deny: [{peer: ten}]}}'],
+  AuthService: ['{auth_service: auth, timeout_ms: 7}', '{auth_service: auth, timeout_ms: 7, status_on_error: {code: 599}}'],
+  RateLimitService: ['{service: limits, domain: x}', '{service: limits, domain: x, protocol_version: v2}'],
+  LogService: ['{service: log, driver: http, grpc: true}', '{service: log, driver: http, grpc: false}'],
+  TracingService: ['{service: z, driver: zipkin}', '{service: z, driver: lightstep}'],
+  ConsulResolver: [
+    '{address: "consul:8500", datacenter: dc9}',
+    '{address: "ftp://consul", datacenter: dc9}',
+    mapping('far', 'hostname: "*", prefix: /far/, service: far, resolver: wrong'),
+  ],
+  KubernetesServiceResolver: ['{}', '{nope: 1}', mapping('dns', 'hostname: "*", prefix: /dns/, service: dns, resolver: wrong')],
+  KubernetesEndpointResolver: ['{}', '{nope: 1}', mapping('eds', 'hostname: "*", prefix: /eds/, service: eds, resolver: wrong')],
+  Ingress: [
+    '{ingressClassName: ambassador, defaultBackend: {service: {name: web, port: {number: 80}}}}',
+    '{ingressClassName: ambassador, defaultBackend: {service: {name: web, port: {number: 80, name: http}}}}',
+  ],
+  IngressClass: [
+    '{controller: getambassador.io/ingress-controller}',
+    '{controller: 7}',
+    'apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: of-class}\nspec: {ingressClassName: wrong, defaultBackend: {service: {name: web, port: {number: 80}}}}\n',
+  ],
+  ServicePool: [
+    '{members: [{vm: {service: a}}]}',
+    '{members: [{vm: {service: a}, consul: {service: a}}]}',
+    mapping('pooled', 'hostname: "*", prefix: /pooled/, service: wrong'),
+  ],
+}
+
+for (const [kind, [good, bad, beside = part('b', '')]] of Object.entries(edits))
+  t.test(`a bad edit of a ${kind}: what it was goes on, and it says so`, async t => {
+    const name = kind === 'Module' ? 'ambassador' : 'wrong'
+    const document = (spec: string) => `apiVersion: ${apiOf(kind as ServedKind)}\nkind: ${kind}\nmetadata: {name: ${name}}\nspec: ${spec}\n`
+    const round = new Round()
+    const made = ({ table, pools, consulRequests }: CompileResult) => ({ table, pools, consulRequests })
+    const before = made(round.apply(listener, host, beside, document(good)))
+    t.equal(round.status(kind, name), 'accepted')
+    t.notSame(made(new Round().apply(listener, host, beside)), before, 'it does something')
+    t.strictSame(made(round.apply(listener, host, beside, document(bad))), before)
+    t.match(round.status(kind, name), /^refused\+lastGood /)
+    round.apply(listener, host, beside, document(good))
+    t.equal(round.status(kind, name), 'accepted')
+  })

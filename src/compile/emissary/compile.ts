@@ -245,7 +245,7 @@ function noteHosts(
     if (nodes[first]?.insecureAction !== node.insecureAction)
       report.notice(
         host,
-        `${refText(nodes[first]?.ref ?? node.ref)} has the same hostname: its requestPolicy counts where one Listener takes both`,
+        `${refText(nodes[first]?.ref ?? node.ref)} has the same hostname: where one Listener takes both, its requestPolicy counts, not that of this one`,
       )
     if (!listeners.some(listener => takes(listener, node)))
       report.unserve(host, 'no Listener takes this Host (hostBinding): it is not served')
