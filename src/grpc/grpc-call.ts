@@ -88,23 +88,23 @@ export class GrpcCall {
     })
   }
 
-  /** Sends one message, given in pieces that must not change any more; `flushed` is called once the socket has taken it. */
-  write(parts: readonly Buffer[], flushed?: () => void): void {
+  /**
+   * Sends one message, given in pieces that must not change any more. `flushed` is called once the socket has taken it, or with an error when
+   * it never will.
+   */
+  write(parts: readonly Buffer[], flushed?: (error?: Error | null) => void): void {
     const stream = this.#stream
     if (this.#isEnded || stream.destroyed) return
     if (!stream.headersSent) stream.respond(responseFields, { waitForTrailers: true })
     let length = 0
     for (const part of parts) length += part.length
-    const taken = (error: Error | null | undefined): void => {
-      if (error === null || error === undefined) flushed?.()
-    }
     if (length <= joinedMost) {
-      stream.write(prefixed(parts, length, length), taken)
+      stream.write(prefixed(parts, length, length), flushed)
       return
     }
     stream.cork()
     stream.write(prefixed([], 0, length))
-    parts.forEach((part, index) => stream.write(part, index === parts.length - 1 ? taken : undefined))
+    parts.forEach((part, index) => stream.write(part, index === parts.length - 1 ? flushed : undefined))
     stream.uncork()
   }
 

@@ -51,10 +51,8 @@ export class MessageReader {
 
   /** The next message that is complete. Throws UnreadableMessage on what can be no message, or one too long. */
   next(): FramedMessage | undefined {
-    const missing = prefixBytes - this.#prefixFilled
-    const taken = this.#chunk.copy(this.#prefix, this.#prefixFilled, this.#at, this.#at + missing)
-    this.#prefixFilled += taken
-    this.#at += taken
+    while (this.#prefixFilled < prefixBytes && this.#at < this.#chunk.length)
+      this.#prefix[this.#prefixFilled++] = this.#chunk[this.#at++] ?? 0
     if (this.#prefixFilled < prefixBytes) return undefined
     const flag = this.#prefix[0]
     if (flag !== 0 && flag !== 1)

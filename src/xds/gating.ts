@@ -37,6 +37,11 @@ export class Gating {
     this.#patienceMs = patienceMs
   }
 
+  /** Something is held back. */
+  get isWaiting(): boolean {
+    return this.#waits.size > 0
+  }
+
   /** When the longest wait is over, or undefined while nothing waits. */
   get deadline(): number | undefined {
     for (const { since } of this.#waits.values()) return since + this.#patienceMs

@@ -31,7 +31,7 @@ export interface StreamGiven {
   readonly observer: StreamObserver
   /** Makes nonces of this stream unlike those of any other, on any replica (xds.md C5). */
   readonly noncePrefix: string
-  /** Hands a response to the socket; `flushed` is called once the socket has taken it. */
+  /** Hands a response to the socket; `flushed` is called once the socket has taken it, or never will because the stream is over. */
   readonly write: (parts: Parts, flushed: () => void) => void
   /** The client does something that it should not; `data` is for the log. */
   readonly fault: (fault: ClientFault, data: object) => void
@@ -81,6 +81,8 @@ export class Stream implements Watcher {
   readonly #views = new Map<ResourceType, View>()
   /** Assignments of clusters that were sent before the client asked for any assignment (O4). */
   readonly #owed = new Set<string>()
+  /** Types of which something changed, or was asked, since they were last looked at. */
+  readonly #marked = new Set<ResourceType>()
   #nonces = 0
   readonly #nonce = (): string => `${this.#given.noncePrefix}${String(++this.#nonces)}`
   #open = false
@@ -134,7 +136,9 @@ export class Stream implements Watcher {
     this.#answered(type, state, verdict, request)
     if (this.#isTooMuch(subscription)) return
     // In its turn: a thousand clients that ask at once must not keep ACKs and pings waiting until the last is answered (xds.md 5.2).
-    if (this.#isDue) queue.add(this)
+    if (subscription.isDue) this.#marked.add(type)
+    // An ACK that leaves nothing to send, and that nothing waited for, is the most frequent request.
+    if (subscription.isDue || this.#gating.isWaiting) queue.add(this)
   }
 
   /** Answers a question about a type that we do not serve, so that nobody has to wait for its time-out; state of the world has no such answer (C8). */
@@ -160,17 +164,20 @@ export class Stream implements Watcher {
     if (state === undefined) return
     state.subscription.changed(name)
     if (receivedAt !== undefined) state.receivedAt = Math.min(state.receivedAt ?? Infinity, receivedAt)
+    this.#marked.add(type)
     this.#given.queue.add(this)
   }
 
   /** Sends what may go, in the order of types that never lets a client see a name before what it names (O1). */
   flush(): void {
     if (!this.#open || this.#isEnded) return
+    // What waits for an acknowledgement of another type may be due without being marked.
+    const any = this.#gating.isWaiting
     for (const type of resourceTypes) {
+      if (!this.#marked.delete(type) && !any) continue
       const state = this.#types.get(type)
-      if (state?.subscription.isDue !== true) continue
-      const sent = state.subscription.next(this.#view(type), this.#nonce)
-      if (sent !== undefined) this.#write(type, state, sent)
+      const sent = state?.subscription.next(this.#view(type), this.#nonce)
+      if (state !== undefined && sent !== undefined) this.#write(type, state, sent)
     }
     for (const [typeUrl, subscription] of this.#unknown) {
       const sent = subscription.next(nothing, this.#nonce)
@@ -192,12 +199,6 @@ export class Stream implements Watcher {
     }
     this.#types.clear()
     this.#unknown.clear()
-  }
-
-  /** Something may have to be sent: most ACKs leave nothing. */
-  get #isDue(): boolean {
-    for (const { subscription } of this.#types.values()) if (subscription.isDue) return true
-    return false
   }
 
   #state(type: ResourceType, protocol: 'sotw' | 'delta'): TypeState {
@@ -275,6 +276,7 @@ export class Stream implements Watcher {
         else endpoints.resend(key.name)
       }
     }
+    this.#marked.add('endpoint')
   }
 
   /** A client that reconnects tells which assignments it has only after it was sent its clusters. */
@@ -330,6 +332,7 @@ export class Stream implements Watcher {
         }
       } else if (now - flushedAt >= patienceMs) {
         subscription.expire()
+        this.#marked.add(type)
         observer.bound?.('answer')
         fault('unanswered', { type })
       }
