@@ -45,6 +45,14 @@ t.test('the annotation strip-path of an Ingress, or of its class, restores the w
     )
   const strip = { 'isthmus.dev/strip-path': 'true' }
   t.strictSame(rewrites(ingress('a', one, strip)), ['/'])
+  const cut = (written: string, more = {}) => {
+    const { table } = compiled([listener, ingress('a', rules(rule('', path('Prefix', written))), { ...strip, ...more })])
+    const action = table.routeConfigs[0]?.virtualHosts[0]?.routes[0]?.action
+    return action?.kind === 'forward' ? action.regexRewrite?.pattern : undefined
+  }
+  // /a/b is to go on as /b, not as //b.
+  t.strictSame([cut('/a'), cut('/a/'), cut('/a.b'), cut('/')], ['^/a/*', '^/a/*', '^/a\\.b/*', undefined])
+  t.equal(cut('/a', { 'isthmus.dev/rewrite': '/x' }), undefined, 'its own rewrite counts')
   t.strictSame(rewrites(ingress('a', one), ingressClass('ambassador', emissaryController, strip)), ['/'])
   t.strictSame(rewrites(ingress('a', one, { 'isthmus.dev/strip-path': 'false' }), ingressClass('ambassador', emissaryController, strip)), [
     undefined,

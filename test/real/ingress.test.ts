@@ -49,3 +49,41 @@ t.test('an Ingress from a file is served as its specification says', async t => 
   }
   t.match(await stage.api('/api/v1/objects/Ingress/shop/web'), { state: 'accepted' })
 })
+
+t.test('annotations of an Ingress are options of all its paths (emissary-resources.md 8)', async t => {
+  const [one, ill, slow] = await startBackends(t, 3)
+  ill.status = 503
+  slow.delayMs = 2_000
+  const stage = await startStage(t)
+  for (const [name, { port }] of Object.entries({ web: one, ill, slow })) await stage.registerVm(`vm-${name}`, [vmService(name, port)])
+  const ingress = (name: string, service: string, annotations: Readonly<Record<string, string>>): object => ({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { name, annotations: Object.fromEntries(Object.entries(annotations).map(([key, value]) => [`isthmus.dev/${key}`, value])) },
+    spec: { ingressClassName: 'ambassador', rules: [{ http: { paths: [path('Prefix', `/${name}`, service)] } }] },
+  })
+  await stage.manifests('ingress', [
+    ingress('stripped', 'web', { 'strip-path': 'true' }),
+    ingress('written', 'web', { rewrite: '/new', 'host-rewrite': 'inner.example' }),
+    ingress('again', 'ill', { 'retry-policy': '{retry_on: 5xx, num_retries: 2}' }),
+    ingress('short', 'slow', { 'timeout-ms': '150' }),
+    ingress('few', 'web', { 'local-rate-limit': '{requests: 2, per: 1h}' }),
+    ingress('typo', 'web', { 'timeout-mss': '1' }),
+    ingress('wrong', 'web', { 'timeout-ms': 'soon' }),
+  ])
+  await stage.answers('/typo', answer => answer.status === 200)
+  const seen = async (where: string) => JSON.parse((await get(stage.url + where)).body) as { path: string; headers: Record<string, string> }
+  t.equal((await seen('/stripped/x')).path, '/x')
+  t.match(await seen('/written/x'), { path: '/new/x', headers: { host: 'inner.example' } })
+  const before = ill.requests
+  t.equal((await get(`${stage.url}/again`)).status, 503)
+  t.equal(ill.requests - before, 3, 'one request and two retries')
+  t.equal((await get(`${stage.url}/short`)).status, 504)
+  const limited = await Promise.all(Array.from({ length: 5 }, async () => (await get(`${stage.url}/few`)).status))
+  t.same(limited.sort(), [200, 200, 429, 429, 429])
+  t.match(await stage.api('/api/v1/objects/Ingress/default/typo'), { notices: [/timeout-mss has no effect; did you mean "timeout-ms"/] })
+  t.match(await stage.api('/api/v1/objects/Ingress/default/wrong'), {
+    state: 'refused',
+    problems: [{ path: 'metadata.annotations.isthmus.dev/timeout-ms' }],
+  })
+})

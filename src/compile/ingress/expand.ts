@@ -31,7 +31,8 @@ export function ingressMappings(ingress: Ingress, strip: boolean): readonly Ingr
     for (const [number, path] of (rule.http?.paths ?? []).entries()) {
       const at = ['spec', 'rules', index, 'http', 'paths', number]
       const { prefix, own, match } = pathOf(path)
-      mappings.push(makeMapping(ingress, at, path.backend, { prefix, ...hostOf(rule.host), ...own }, common, match))
+      const cut = strip && match !== undefined && options.rewrite === undefined ? cutOff(match.value) : {}
+      mappings.push(makeMapping(ingress, at, path.backend, { prefix, ...hostOf(rule.host), ...own, ...cut }, common, match))
     }
   }
   if (spec.defaultBackend !== undefined)
@@ -51,6 +52,11 @@ function pathOf({ path = '/', pathType }: PathRule): {
   const segments = path.replace(/\/+$/, '')
   if (pathType === 'ImplementationSpecific' || segments === '') return { prefix: path === '' ? '/' : path, own: {} }
   return { prefix: segments, own: {}, match: { kind: 'segments', value: segments, caseSensitive: true } }
+}
+
+/** Of /a/ and /a alike: /a/b goes on as /b, as in Emissary that of /a/ does. */
+function cutOff(segments: string): Pick<MappingSpec, 'regex_rewrite'> {
+  return { regex_rewrite: { pattern: `^${segments.replace(/[\\^$.|?*+()[\]{}]/g, '\\$&')}/*`, substitution: '/' } }
 }
 
 /** Of `*.example.com` the wildcard stands for exactly one label, which a domain of Envoy's cannot say. */
