@@ -98,6 +98,18 @@ await t.test('a right that is taken away is named and takes no endpoint; when it
   t.ok(report.requests > 50)
 })
 
+await t.test('a pod that is taken away is not ready from now on, and still answers whoever comes', async t => {
+  const { gateway, envoy } = await pod()
+  const { path, port } = envoy.readinessProbe.httpGet
+  const ready = `http://127.0.0.1:${String(envoy.ports.find(one => one.name === port)?.containerPort)}${path}`
+  t.equal((await get(ready)).status, 200)
+  const [node, ...args] = gateway.lifecycle.preStop.exec.command
+  t.equal(node, 'node')
+  await command(process.execPath, args)
+  t.equal((await get(ready)).status, 503)
+  t.equal((await get('http://127.0.0.1:8080/backend/')).status, 200)
+})
+
 /** Mounts, settings, environment and commands of the Deployment, as a kubelet would bring them. */
 async function startPod(): Promise<void> {
   const account = '/run/secrets/kubernetes.io/serviceaccount'
@@ -112,33 +124,46 @@ async function startPod(): Promise<void> {
   const hasty = settings.replace('type: kubernetes }', 'type: kubernetes, watches: { watchSeconds: 2 } }')
   if (hasty === settings) throw new Error(`another source: ${settings}`)
   await writeFile(join(folder, 'isthmus.yaml'), hasty)
-  const deployment = parse(await kubectl('-n isthmus get deployment isthmus -o yaml')) as Deployment
-  const { initContainers, containers } = deployment.spec.template.spec
-  const pod = { POD_NAME: 'isthmus-0', POD_NAMESPACE: 'isthmus', ISTHMUS_ID: 'isthmus-0' }
-  const args = (containers.find(one => one.name === 'isthmus')?.args ?? []).map(one => one.replace('/etc/isthmus', folder))
+  const { bootstrap, gateway: container } = await pod()
+  const names = { POD_NAME: 'isthmus-0', POD_NAMESPACE: 'isthmus', ISTHMUS_ID: 'isthmus-0' }
+  const args = container.args.map(one => one.replace('/etc/isthmus', folder))
   const gateway = await startProcess(process.execPath, [join(repository, 'src/main.ts'), ...args], {
     cwd: repository,
-    env: { ...pod, KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(cluster.port) },
+    env: { ...names, KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(cluster.port) },
   })
   t.teardown(() => gateway.stop(20_000))
   await gateway.until('it is not ready', async () => (await fetch('http://127.0.0.1:8877/readyz')).ok, 40_000)
-  const [shell = '', ...words] = (initContainers[0]?.command ?? []).map(one => one.replace('/bootstrap', folder))
+  const [shell = '', ...words] = bootstrap.command.map(one => one.replace('/bootstrap', folder))
   const path = [join(repository, 'node_modules/.bin'), process.env['PATH'] ?? ''].join(delimiter)
-  await command(shell, words, { cwd: repository, env: { ...process.env, ...pod, PATH: path } })
+  await command(shell, words, { cwd: repository, env: { ...process.env, ...names, PATH: path } })
   const envoy = await startEnvoy({ bootstrap: await readFile(join(folder, 'envoy.json'), 'utf8'), adminPort: 19_000 })
   t.teardown(() => envoy.stop())
   await envoy.untilReady()
 }
 
-interface Container {
-  readonly name: string
-  readonly args?: readonly string[]
-  readonly command?: readonly string[]
+/** What its Deployment says of the parts of a pod. */
+async function pod(): Promise<Pod> {
+  const { spec } = parse(await kubectl('-n isthmus get deployment isthmus -o yaml')) as Deployment
+  const { initContainers, containers } = spec.template.spec
+  const named = (name: string): object | undefined => [...initContainers, ...containers].find(one => one.name === name)
+  return { bootstrap: named('bootstrap'), gateway: named('isthmus'), envoy: named('envoy') } as Pod
+}
+
+interface Pod {
+  readonly bootstrap: { readonly command: readonly string[] }
+  readonly gateway: {
+    readonly args: readonly string[]
+    readonly lifecycle: { readonly preStop: { readonly exec: { readonly command: readonly string[] } } }
+  }
+  readonly envoy: {
+    readonly ports: readonly { readonly name: string; readonly containerPort: number }[]
+    readonly readinessProbe: { readonly httpGet: { readonly path: string; readonly port: string } }
+  }
 }
 
 interface Deployment {
   readonly spec: {
-    readonly template: { readonly spec: { readonly initContainers: readonly Container[]; readonly containers: readonly Container[] } }
+    readonly template: { readonly spec: Readonly<Record<'initContainers' | 'containers', readonly { readonly name: string }[]>> }
   }
 }
 
