@@ -94,9 +94,11 @@ export class Stage {
     return this.#assigned
   }
 
-  /** Resident MB after a full collection. */
+  /** Resident MB after full collections. */
   async settledMB(): Promise<number> {
     await sleep(settleMs)
+    // What is held weakly goes with the second one.
+    await this.gateway.collect()
     await this.gateway.collect()
     return (await this.gateway.memory()).now
   }
