@@ -94,7 +94,7 @@ export class GrpcCall {
    */
   write(parts: readonly Buffer[], flushed?: (error?: Error | null) => void): void {
     const stream = this.#stream
-    if (this.#isEnded || stream.destroyed) return
+    if (this.#isEnded || this.#isGone) return
     if (!stream.headersSent) stream.respond(responseFields, { waitForTrailers: true })
     let length = 0
     for (const part of parts) length += part.length
@@ -114,7 +114,7 @@ export class GrpcCall {
     if (this.#isEnded) return
     this.#isEnded = true
     clearTimeout(this.#deadline)
-    if (stream.destroyed) return
+    if (this.#isGone) return
     if (!stream.headersSent) {
       stream.respond({ ...responseFields, ...statusFields(status) }, { endStream: true })
       this.#hearNoMore()
@@ -142,6 +142,11 @@ export class GrpcCall {
   resume(): void {
     this.#isPaused = false
     if (!this.#isInflating) this.#stream.resume()
+  }
+
+  /** The client reset it; `close` comes only when what it sent before was read. */
+  get #isGone(): boolean {
+    return this.#stream.destroyed || this.#stream.closed
   }
 
   #read(): void {

@@ -12,6 +12,8 @@ export interface SessionLimits {
 export function careFor(session: ServerHttp2Session, { keepalive, age }: SessionLimits, random: () => number): void {
   let timer: NodeJS.Timeout | undefined
   const ping = (): void => {
+    // It may be cut, and not say so yet.
+    if (session.destroyed) return
     timer = setTimeout(() => session.destroy(), keepalive.timeoutMs).unref()
     session.ping(error => {
       clearTimeout(timer)

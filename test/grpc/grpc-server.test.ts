@@ -241,6 +241,28 @@ t.test('a paused call reads nothing, and goes on where it was', async t => {
   t.same(heard, ['one', 'two'])
 })
 
+t.test('a call that its client reset while it was paused takes writes and an end, and is over once it is read', async t => {
+  for (const act of [(call: GrpcCall) => call.write([hello]), (call: GrpcCall) => call.end()]) {
+    const before = over
+    let opened: GrpcCall | undefined
+    const { session } = await start(t, {}, call => {
+      opened = call
+      call.listen({ message: () => undefined, ended: () => undefined, closed: () => (over += 1) })
+      call.pause()
+    })
+    const stream = ask(session)
+    stream.write(framed(hello))
+    stream.close(constants.NGHTTP2_NO_ERROR)
+    await new Promise(resolve => stream.once('close', resolve))
+    await new Promise<void>((resolve, reject) => session.ping(error => (error === null ? resolve() : reject(error))))
+    t.equal(over, before, 'there is something left to read')
+    if (opened !== undefined) act(opened)
+    opened?.resume()
+    while (over === before) await new Promise(setImmediate)
+    t.equal(over, before + 1)
+  }
+})
+
 t.test('a message in pieces arrives as one, and its caller hears when the socket took it', async t => {
   const parts = [Buffer.alloc(10, 'a'), Buffer.alloc(100_000, 'b'), Buffer.alloc(0), Buffer.alloc(10, 'c')]
   const flushed: string[] = []
