@@ -76,7 +76,7 @@ t.test('an endpoint change touches the assignments of its pool and nothing else,
 t.test('a cluster has an assignment from the start, empty while its service is unknown (xds.md O5)', async t => {
   const { patches, reconciler } = started({ table: routeTable(web) })
   finish(reconciler.flushStructure())
-  t.same(keys(patches[0]?.upsert ?? []), ['cluster shop/web', 'endpoint shop/web', 'runtime isthmus'])
+  t.same(keys(patches[0]?.upsert ?? []), ['cluster shop/web', 'endpoint shop/web'])
   const assignment = patches[0]?.upsert.find(resource => resource.type === 'endpoint')
   t.same(decodeMessage('envoy.config.endpoint.v3.ClusterLoadAssignment', assignment?.bytes ?? Buffer.alloc(0)), { clusterName: 'shop/web' })
 })
@@ -86,7 +86,7 @@ t.test('a cluster that is no longer named leaves with its assignment, in the sam
   finish(reconciler.flushStructure())
   set({ table: routeTable(api) })
   finish(reconciler.flushStructure())
-  t.same(keys(patches[1]?.upsert ?? []), ['cluster shop/api', 'endpoint shop/api', 'runtime isthmus'])
+  t.same(keys(patches[1]?.upsert ?? []), ['cluster shop/api', 'endpoint shop/api'])
   t.same(keys(patches[1]?.remove ?? []), ['cluster shop/web', 'endpoint shop/web'])
 })
 
@@ -94,7 +94,7 @@ t.test('neither a cluster that stays the same nor an assignment whose rule does 
   const { patches, reconciler } = started({ table: routeTable(web) })
   finish(reconciler.flushStructure())
   finish(reconciler.flushStructure())
-  t.same(keys(patches[1]?.upsert ?? []), ['runtime isthmus'])
+  t.same(keys(patches[1]?.upsert ?? []), [])
 })
 
 t.test('a service or namespace that routes looked for in vain calls for a compilation once it appears', async t => {
